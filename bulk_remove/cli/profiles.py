@@ -210,16 +210,16 @@ def settings_of(command: click.Command) -> Mapping[str, click.Parameter]:
             for key, param in settings_of(each).items():
                 found.setdefault(key, param)  # from the first command, `plan` or `run`, whose options have defaults
         return found
-    return {key_of(param): param for param in command.params if is_setting(param)}
-
-
-def is_setting(param: click.Parameter) -> bool:
-    """Return whether the file may set an option: only if it has a variable. `--yes` has none."""
-    return bool(param.envvar) and param.name not in CHOOSERS
+    return {key: param for param in command.params if (key := key_of(param))}
 
 
 def key_of(param: click.Parameter) -> str:
-    """Return an option's key in the file: its flag with underscores."""
+    """Return an option's key in the file: its flag with underscores. It is empty if the file may not set the option.
+
+    The file may set it only if it has a variable. `--yes` has none.
+    """
+    if not param.envvar or param.name in CHOOSERS:
+        return ""
     flag = next((name for name in param.opts if name.startswith("--")), param.opts[0])
     return flag.removeprefix("--").replace("-", "_")
 
@@ -350,8 +350,8 @@ def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         settings = settings_of(ctx.find_root().command)
         file, needed = known["config"] or config_file(), known["config"] is not None
         ctx.obj = profile = load(file, known["profile"] or "", settings, needed=needed, new=new)
-        keys = {key_of(each): each.name for each in ctx.command.get_params(ctx) if is_setting(each)}
-        ctx.default_map = {str(keys[key]): entry.value for key, entry in profile.entries.items() if key in keys}
+        named = ((str(each.name), profile.entries.get(key_of(each))) for each in ctx.command.get_params(ctx))
+        ctx.default_map = {name: entry.value for name, entry in named if entry}
     return value
 
 
@@ -382,7 +382,7 @@ class Configured(Helpful):
     """Whether the chosen profile, and its file, may be missing."""
 
     def __init__(self, name: str | None = None, *, params: Sequence[click.Parameter] = (), **properties: Any) -> None:
-        choice = CHOICE if any(map(is_setting, params)) else ()
+        choice = CHOICE if any(map(key_of, params)) else ()
         super().__init__(name, params=[*params, *choice], **properties)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -403,7 +403,7 @@ class Configured(Helpful):
                 ctx.params[name] = tuple(dict.fromkeys((*ctx.params[name], *told, *kept)))
             elif (
                 given("profile") is ParameterSource.COMMANDLINE
-                and is_setting(param)
+                and key_of(param)
                 and given(name) is ParameterSource.ENVIRONMENT
             ):
                 _note_overruled(entries, param)  # the variable may have been forgotten

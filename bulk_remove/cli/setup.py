@@ -28,7 +28,6 @@ from bulk_remove.cli.profiles import (
     PASSWORD,
     RIVALS,
     SOURCES,
-    is_setting,
     key_of,
     load,
     profile_of,
@@ -278,10 +277,10 @@ def _typed(ctx: click.Context) -> dict[str, Any]:
     asked = {"system", "url", "user", "campaign", LANGUAGE}
     typed: dict[str, Any] = {}
     for param in ctx.command.get_params(ctx):
-        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+        key = key_of(param)
+        if key and key not in asked and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
             value = ctx.params[str(param.name)]
-            value = str(Path(value).absolute()) if isinstance(param.type, click.Path) else value
-            typed |= {} if key_of(param) in asked else {key_of(param): value}
+            typed[key] = str(Path(value).absolute()) if isinstance(param.type, click.Path) else value
     return typed
 
 
