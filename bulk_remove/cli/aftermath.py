@@ -105,8 +105,9 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
     """Write the run's log in its folder, as text or JSON lines. Raises StorageError if it cannot be written."""
     log = logging.getLogger("bulk_remove")
     try:
-        # Readable only by its owner.
-        file = open(folder / "run.log", "a", encoding="utf-8", errors="replace", newline="\n", opener=private)
+        file = open(  # noqa: SIM115 - closed below
+            folder / "run.log", "a", encoding="utf-8", errors="replace", newline="\n", opener=private
+        )
     except OSError as error:
         raise StorageError(
             phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
