@@ -286,7 +286,7 @@ def plan_job(**given: Any) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.removals))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)

@@ -202,8 +202,9 @@ def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
         if reason := run.settings.get("reason"):
             yield phrase("Reason: {reason}", reason=reason)
-        yield phrase("Sent as: {user}", user=run.user)
-        for planner in planner_told(run.planned):
+        destination = run.told.facts.destination
+        yield phrase("Sent as: {user}", user=destination.user)
+        for planner in planner_told(destination.planned):
             yield phrase("Planned: {planner}", planner=planner)
         for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
@@ -214,10 +215,12 @@ def _in_full(run: PastRun) -> Iterator[str]:
                 size=counted(source.size_bytes, "{count:,} byte", "{count:,} bytes"),
                 sha256=source.sha256,
             )
-        for campaign, held in run.held.items():
-            told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
-        yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
+        for each in [each for each in run.plan.campaigns if each.held]:
+            told = told_forms(each.held, run.settings.get("region", "PL"))
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=each.campaign, forms=told)
+        yield phrase(
+            "Duplicates: {duplicates}", duplicates=counted(run.plan.duplicates, "{count:,} row", "{count:,} rows")
+        )
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
             ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
@@ -297,7 +300,9 @@ def _explained(one: Explained) -> Iterator[str]:
         if one.sound.unproved:
             told = "    its ledger is as it was written, but its last session is not proved yet"
         yield phrase(told)
-    yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
+    yield from (
+        phrase("    {line}", line=line) for line in _rows(one.trace, [each.file for each in one.run.plan.keep.lists])
+    )
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
 

@@ -70,7 +70,6 @@ from bulk_remove.run.prepare import (
     Prepared,
     Sight,
     check_plan,
-    earlier_removals,
     prepare,
     reading_of,
     removed_earlier,
@@ -263,7 +262,7 @@ def notes_on_input(ready: Prepared) -> Iterator[str]:
     if ready.phases is None:
         earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
         yield from earlier.told_of(source.source for source in ready.plan.sources)
-        if removed := removed_earlier(ready):
+        if removed := removed_earlier(ready.store, ready.removals):
             yield counted(
                 removed,
                 "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
@@ -442,9 +441,8 @@ async def carry_out(
     if shared := shared_of(prepared.state_dir):
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
-    removals = earlier_removals(prepared)
     if settings.stop_when_missing is not None:
-        await in_thread(bool, removals)  # reads them now, and not while requests are under way
+        await in_thread(bool, prepared.removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -459,7 +457,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
-                removals.places,
+                prepared.removals.places,
             )
 
             def stop(ending: Ending) -> None:

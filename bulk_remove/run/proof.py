@@ -78,25 +78,11 @@ def verify_run(folder: Path, head: str) -> Proven:
     return Proven(folder.name, verified, reports, tuple(noted), past_run(folder).rehearsal)
 
 
-def checked_ledger(folder: Path, store: Store) -> Verified:
-    """Check a run's open ledger against the heads in its summaries. Raises AlteredLedgerError, StorageError."""
-    return verify(store, [*_heads(folder.name, tuple(_reports(store, folder))).values()])
-
-
 def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
     """Return the heads (hex) in a run's own summaries. Altered summaries are ignored."""
-    return {
-        report.path: head
-        for report in reports
-        if report.path.name.endswith(SUMMARY) and report.found is not Found.ALTERED
-        for head in _head_in(report.path, run_id)
-    }
-
-
-def _head_in(path: Path, run_id: str) -> Iterator[str]:
-    summary = _summary_at(path)
-    if summary.get("run_id") == run_id and isinstance(summary.get("ledger_head"), str):
-        yield str(summary["ledger_head"])
+    paths = [each.path for each in reports if each.path.name.endswith(SUMMARY) and each.found is not Found.ALTERED]
+    own = {path: summary for path in paths if (summary := _summary_at(path)).get("run_id") == run_id}
+    return {path: head for path, summary in own.items() if isinstance(head := summary.get("ledger_head"), str)}
 
 
 def _summary_at(path: Path) -> Mapping[str, object]:
@@ -207,7 +193,7 @@ def _explain_run(
     normalise = Normaliser(settings.rules)
     told = Explained(run, forms[0], _NOTHING)
     try:
-        told = replace(told, sound=checked_ledger(run.folder, store))
+        told = replace(told, sound=verify(store, [*_heads(run.run_id, [*_reports(store, run.folder)]).values()]))
     except AlteredLedgerError as error:
         told = replace(told, problem=error.sentence, altered=True)
     try:
@@ -257,7 +243,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "attempts_without_an_end": one.sound.unended if one.sound else None,
         "session_without_proof": (one.sound.unproved or None) if one.sound else None,
         "number": one.number,
-        "keep": list(one.run.keep_lists),
+        "keep": [each.file for each in one.run.plan.keep.lists],
         "rows": [row._asdict() for row in one.trace.rows],
         "requests": [
             {

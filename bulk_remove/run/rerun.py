@@ -46,7 +46,7 @@ from bulk_remove.run.folders import learned_of
 from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, new_run, with_forms
+from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, new_run, removals_before, with_forms
 from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
 from bulk_remove.settings import ALL, Destination, Settings
 
@@ -283,7 +283,8 @@ def prepared_again(
             keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))
-        yield Prepared(folder, store, plan, earlier.kept, settings, findings, phases)
+        removals = removals_before(folder, plan.host, plan.campaign_ids, now_s)
+        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, phases)
 
 
 def _to_ask(

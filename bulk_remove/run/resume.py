@@ -30,7 +30,7 @@ from bulk_remove.ledger import (
 )
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
 from bulk_remove.run.folders import Mark, is_marked, lock_campaigns, lock_run, mark, run_folders, share
-from bulk_remove.run.prepare import LEDGER, Prepared
+from bulk_remove.run.prepare import LEDGER, Prepared, removals_before
 from bulk_remove.settings import Destination, Settings
 
 ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
@@ -91,7 +91,9 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
                     phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
                     "Run its input again.",
                 )
-            ready = Prepared(folder, store, facts.plan, facts.kept, facts.settings)
+            plan = facts.plan
+            removals = removals_before(folder, plan.host, plan.campaign_ids, facts.created_at_s)
+            ready = Prepared(folder, store, plan, facts.kept, facts.settings, removals)
             run = EarlierRun(ready, facts.settings, facts.destination, Consent(facts.approved_by))
         if verify(store).unproved:
             with damage_as_error(store.path):  # what the proof does not cover must raise before anything is sent
