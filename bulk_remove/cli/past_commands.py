@@ -25,11 +25,10 @@ from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place, planner_told
 from bulk_remove.run.finish import write_again
-from bulk_remove.run.folders import run_folders
+from bulk_remove.run.folders import delete_run, run_folders
 from bulk_remove.run.past import (
     Doomed,
     PastRun,
-    delete,
     details_as_json,
     local,
     past_run,
@@ -151,7 +150,7 @@ def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> 
 
 def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
-        delete(one)
+        delete_run(one.run.folder)
     except RunLockedError as error:
         screen.note(phrase("{problem} It is not deleted.", problem=ours(error.sentence)))
         return False

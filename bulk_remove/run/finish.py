@@ -1,5 +1,6 @@
 """Writes the report of a run from its ledger: CSV, summary, HTML page, workbook. Counts the rows while it writes."""
 
+import json
 import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -491,6 +492,15 @@ def _summary(prepared: Prepared, finished: Finished) -> dict[str, object]:
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }
+
+
+def summary_at(path: Path) -> Mapping[str, object]:
+    """Return a summary, or an empty mapping if the file is missing or something else."""
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
 
 
 def source_as_json(source: Source) -> dict[str, object]:

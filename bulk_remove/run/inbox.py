@@ -434,11 +434,12 @@ class Night:
             return
         self._screen.tell(phrase("{name}:", name=harmless(name)))
         try:
-            copy = self._copy(name, look)
+            with self._inbox.open(name) as (file, opened):
+                copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
         except BulkRemoveError as error:
             self._leave_in_inbox(name, error, None)
             return
-        if copy is None:
+        if copy is None or self._inbox.look_at(name) != look:
             self._screen.tell(
                 phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
             )
@@ -463,12 +464,6 @@ class Night:
         if len(os.fsencode(name)) > LONGEST_FILE_NAME:
             return phrase("its name is longer than {most} bytes; left in the inbox", most=LONGEST_FILE_NAME)
         return ""
-
-    def _copy(self, name: str, look: FileLook) -> SetAside | None:
-        """Copy a file to the state folder. Returns None if the file has changed meanwhile. Raises InputError."""
-        with self._inbox.open(name) as (file, opened):
-            copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
-        return copy if self._inbox.look_at(name) == look else None
 
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:

@@ -1,7 +1,7 @@
 """The runs on this machine, read from their ledgers: what was done, what is open, where the reports are.
 
-`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` and `delete` serve
-`prune`, which deletes old runs and lists the reports that stay in other folders.
+`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` serves `prune`,
+which deletes old runs and lists the reports that stay in other folders.
 """
 
 import json
@@ -30,7 +30,7 @@ from bulk_remove.ledger import (
 )
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT, source_as_json
-from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
+from bulk_remove.run.folders import Mark, begun_s, is_marked, noted_reports, run_folders, under_way
 from bulk_remove.run.prepare import LEDGER
 from bulk_remove.settings import Destination, Settings
 
@@ -381,11 +381,6 @@ def prunable(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doo
             yield Doomed(run, files, sum(path.lstat().st_size for path in files), tuple(_stays_elsewhere(run)))
 
 
-def delete(one: Doomed) -> None:
-    """Delete a run's folder. Raises RunLockedError if the run was resumed meanwhile, StorageError."""
-    delete_run(one.run.folder)
-
-
 def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
     """Yield the run's files in other folders: reports, and parts of reports that a kill left beside them."""
     for report in run.reports:
@@ -393,11 +388,8 @@ def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
             if report.exists():
                 yield report
             if report.parent.is_dir():
-                yield from sorted(path for path in report.parent.iterdir() if _is_part(path, report))
-
-
-def _is_part(path: Path, report: Path) -> bool:
-    return path.name.startswith(f".{report.name}.") and path.name.endswith(".part")
+                parts = [path for path in report.parent.iterdir() if path.name.startswith(f".{report.name}.")]
+                yield from sorted(path for path in parts if path.name.endswith(".part"))
 
 
 RECENT_RUNS = 30

@@ -6,7 +6,6 @@ compared with the ledger, and the ledger with the heads in unchanged summaries.
 `explain_number` shows what all runs on this machine did with one number.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -22,7 +21,7 @@ from bulk_remove.errors import AlteredLedgerError, AlteredReportError, InputErro
 from bulk_remove.language import joined, phrase
 from bulk_remove.ledger import DAMAGE, Outcomes, Store, Trace, Verified, opened_for_reading, trace, verify, was_approved
 from bulk_remove.report.csv import timestamp
-from bulk_remove.run.finish import REPORT, SUMMARY
+from bulk_remove.run.finish import REPORT, SUMMARY, summary_at
 from bulk_remove.run.folders import noted_reports
 from bulk_remove.run.past import PastRun, past_run, past_runs
 from bulk_remove.run.prepare import LEDGER
@@ -81,17 +80,8 @@ def verify_run(folder: Path, head: str) -> Proven:
 def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
     """Return the heads (hex) in a run's own summaries. Altered summaries are ignored."""
     paths = [each.path for each in reports if each.path.name.endswith(SUMMARY) and each.found is not Found.ALTERED]
-    own = {path: summary for path in paths if (summary := _summary_at(path)).get("run_id") == run_id}
+    own = {path: summary for path in paths if (summary := summary_at(path)).get("run_id") == run_id}
     return {path: head for path, summary in own.items() if isinstance(head := summary.get("ledger_head"), str)}
-
-
-def _summary_at(path: Path) -> Mapping[str, object]:
-    """Return a summary, or an empty mapping if the file is missing or something else."""
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
 
 
 def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
@@ -102,7 +92,7 @@ def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
     for path, digests in written.items():
         yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
     for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
-        owner = _summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
+        owner = summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
         found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
         for path in dict.fromkeys((report, report.with_suffix(SUMMARY))):
             if path.exists() and path.absolute() not in written:
@@ -124,7 +114,7 @@ def _found_at(path: Path, digests: Sequence[str], run_id: str) -> Found:
 
 def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
     """Return whether a later run wrote its own report to this path, as nightly runs do."""
-    summary = _summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
+    summary = summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
     if not summary.get("run_id") or summary["run_id"] == run_id:
         return False
     return path.suffix != ".csv" or summary.get("report_sha256") == digest

@@ -73,10 +73,6 @@ class OldReport:
         self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
         self.kept = tuple(header[index] for index in self._kept)
 
-    def campaign(self) -> str:
-        """Return the campaign of the first number."""
-        return next((row.campaign for row in self.rows() if row.number), "")
-
     def rows(self) -> Iterator[RowOutcome]:
         """Yield the rows of the report in order. Raises InputError for a row that cannot be trusted."""
         sources: dict[str, Source] = {}

@@ -29,7 +29,7 @@ from bulk_remove.ledger import (
     was_approved,
 )
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
-from bulk_remove.run.folders import Mark, is_marked, lock_campaigns, lock_run, mark, run_folders, share
+from bulk_remove.run.folders import Mark, lock_campaigns, lock_run, mark, run_folders, share
 from bulk_remove.run.prepare import LEDGER, Prepared, removals_before
 from bulk_remove.settings import Destination, Settings
 
@@ -65,15 +65,6 @@ def find_run(state_dir: Path, name: str) -> Path:
             "Check the id and --state-dir.",
         )
     return found
-
-
-def check_not_abandoned(folder: Path) -> None:
-    """Raise InputError for an abandoned run."""
-    if is_marked(folder, Mark.ABANDONED):
-        raise InputError(
-            phrase("Run {name} was abandoned and cannot be resumed.", name=folder.name),
-            phrase("To send what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
-        )
 
 
 @contextmanager
