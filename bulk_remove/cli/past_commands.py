@@ -24,6 +24,7 @@ from bulk_remove.errors import (
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place, planner_told
+from bulk_remove.run.again import close_run, ended_run, find_run
 from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import delete_run, run_folders
 from bulk_remove.run.past import (
@@ -38,7 +39,6 @@ from bulk_remove.run.past import (
 )
 from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
-from bulk_remove.run.resume import close_run, ended_run, find_run
 
 
 def list_job(*, state_dir: Path, as_json: bool) -> int:

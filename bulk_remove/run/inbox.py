@@ -49,11 +49,11 @@ from bulk_remove.errors import (
 )
 from bulk_remove.language import counted, ours, phrase, translated
 from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
+from bulk_remove.run.again import close_run, note_copies
 from bulk_remove.run.finish import REPORT, SUMMARY
 from bulk_remove.run.folders import Mark, mark, note_report, noted_reports
 from bulk_remove.run.job import Carried
 from bulk_remove.run.past import EarlierRuns, Left, PastRun, past_run
-from bulk_remove.run.resume import close_run, note_copies
 from bulk_remove.settings import Settings
 
 REPORT_END = ".report.csv"

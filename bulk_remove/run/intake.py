@@ -324,9 +324,8 @@ class _Counts:
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
-        damaged = (
-            at for at, problem in sorted(block.problems.items()) if not (problem in NO_DAMAGE or is_left_out(problem))
-        )
+        problems = sorted(block.problems.items())
+        damaged = (at for at, problem in problems if problem not in NO_DAMAGE and not is_left_out(problem))
         for index in islice(damaged, SHOWN_ROWS - len(self._examples)):
             self._examples.append(_sample(block, index, shown))
 

@@ -46,6 +46,16 @@ from bulk_remove.errors import ExitCode, GuardStop, InputError, StorageError, Un
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.reader import SetAside, open_table, open_tables
+from bulk_remove.run.again import (
+    EarlierRows,
+    EarlierRun,
+    earlier_rows,
+    earlier_run,
+    last_session,
+    prepared_again,
+    reopened,
+    standing_of,
+)
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import (
     Mark,
@@ -75,14 +85,6 @@ from bulk_remove.run.prepare import (
     prepare,
     reading_of,
     removed_earlier,
-)
-from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
-from bulk_remove.run.resume import (
-    EarlierRun,
-    earlier_run,
-    last_session,
-    reopened,
-    standing_of,
 )
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
