@@ -129,7 +129,7 @@ class _Terminal(Operator):
         return Live(self._screen.err).reading()
 
     def listing(self, records: int) -> AbstractContextManager[OnRows]:
-        return Live(self._screen.err).listing(records)
+        return Live(self._screen.err).reading(records)
 
     def show(self, run: Planned) -> None:
         """Show the plan, or the progress of an earlier run."""
@@ -323,7 +323,7 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
             return await look_over(listings, seen, on_records)
 
     with seen_in(ready) as seen:
-        with Live(screen.err).listing(total) as on_records:
+        with Live(screen.err).reading(total) as on_records:
             looked = asyncio.run(looked_over(seen, on_records))
         if options.look_csv:
             certain = {each.campaign: each.certain for each in looked}
