@@ -397,9 +397,9 @@ def prepared_again(
 ) -> Iterator[Prepared]:
     """Plan a new run from the rows of an earlier one. Numbers with a final answer are not sent again.
 
-    There is one exception: if these settings have more forms, numbers that were not found are sent again in those.
-    Numbers on a --keep list are left out. Raises GuardStop if the earlier run has sent such a number without a final
-    answer. Raises InputError, StorageError, and the errors of `look`, too.
+    But if these settings have more forms, numbers that were not found are sent again in those. Numbers on a --keep list
+    are left out. Raises GuardStop for such a number that the earlier run has sent without a final answer, InputError,
+    StorageError, and the errors of `look`.
     """
     keep = read_keep_lists(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
