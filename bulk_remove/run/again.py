@@ -402,9 +402,9 @@ def prepared_again(
     StorageError, and the errors of `look`.
     """
     keep = read_keep_lists(settings, state_dir)
-    rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
+    campaigns, told = earlier.campaigns, earlier.told
     if told is None:
-        campaigns, told = _seen_in(rows, settings)
+        campaigns, told = _seen_in(earlier.rows, settings)
     findings = look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
@@ -416,7 +416,7 @@ def prepared_again(
         planned = Forms(settings.rules, tuple(AlsoTry)).planned  # the earlier run may have used any form
     # For numbers that were not found, a report shows only the planned form.
     sure = settings if other_forms or earlier.told else replace(told, also_try=())
-    kept = _Kept(rows, keep.under(settings.rules), other_forms=other_forms)
+    kept = _Kept(earlier.rows, keep.under(settings.rules), other_forms=other_forms)
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
@@ -426,11 +426,10 @@ def prepared_again(
         records = _Records()
         carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
-        reopening = Reopening(store)
-        phases = reopening.reopen(now_s)
+        phases = Reopening(store).reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
         writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
-        waiting, requests = _to_ask(reopening.waiting_numbers(), shape_of, writing)
+        waiting, requests = _to_ask(Reopening(store).waiting_numbers(), shape_of, writing)
         plan = Plan(
             run_id=folder.name,
             host=destination.host,
