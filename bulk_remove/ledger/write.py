@@ -180,7 +180,7 @@ def blocks_of(store: Store) -> Iterator[NumberedBlock]:
 Span = tuple[int, int]
 """The first and the last ordinal of a range."""
 
-EVERYWHERE: Span = (0, 2**63 - 1)
+_EVERYWHERE: Span = (0, 2**63 - 1)
 
 
 class Due(NamedTuple):
@@ -215,13 +215,13 @@ class Sending:
         chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
 
-    def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
+    def due_stragglers(self, until_s: float, limit: int, within: Span | None = None) -> Due | None:
         """Return numbers due by `until_s` that can share a request with the one longest due, or None."""
         # The plus makes SQLite use the index on the due time.
         alike = self._connection.execute(
             "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
             " ORDER BY due_at_s, ordinal LIMIT 1",
-            (until_s, *within),
+            (until_s, *(within or _EVERYWHERE)),
         ).fetchone()
         if alike is None:
             return None
@@ -229,14 +229,15 @@ class Sending:
         rows = self._connection.execute(
             "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND form = ? AND due_at_s <= ?"
             " AND +ordinal BETWEEN ? AND ? ORDER BY due_at_s, ordinal LIMIT ?",
-            (campaign, form, until_s, *within, limit),
+            (campaign, form, until_s, *(within or _EVERYWHERE), limit),
         )
         return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
 
-    def next_due_s(self, within: Span = EVERYWHERE) -> float | None:
+    def next_due_s(self, within: Span | None = None) -> float | None:
         """Return when the next straggler `within` these ordinals is due (Unix seconds), or None."""
         (due_at_s,) = self._connection.execute(
-            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?", within
+            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?",
+            within or _EVERYWHERE,
         ).fetchone()
         return None if due_at_s is None else float(due_at_s)
 

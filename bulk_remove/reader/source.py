@@ -102,8 +102,7 @@ class _View(io.RawIOBase):
 
 READ_BYTES = 1 << 18
 STANDARD_INPUT = "-"
-PIPED = "(standard input)"
-"""Its name in reports."""
+PIPED = "(standard input)"  # its name in reports
 _NO_SIGNS = bytes({*range(256)} - {*b",;\t|\r\n"})
 _MOST_SHAPES = 1000
 _LONGEST_SHAPE = 1 << 16

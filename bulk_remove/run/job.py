@@ -89,7 +89,8 @@ from bulk_remove.run.resume import (
 )
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
-from bulk_remove.sending.client import Client, SystemClock
+from bulk_remove.sending.client import Client
+from bulk_remove.sending.gate import SystemClock
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")

@@ -3,16 +3,9 @@
 aiohttp sends an idempotent request again by itself if a kept connection breaks. Our middleware runs for every send and
 turns each failure into an exception of our own, which aiohttp does not catch. So nothing is sent twice. No exception of
 aiohttp leaves this module, because its text may contain the URL with the numbers, or the credentials.
-
-`SystemClock` has the clocks and the random numbers. Waiting times do not depend on the machine's clock, which may be
-set at any moment: `now_us` runs while the machine is awake, `wall_s` also while it sleeps. Only `time_of_day_s` can
-jump.
 """
 
-import asyncio
-import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -350,38 +343,3 @@ def _address(text: str, what: str) -> yarl.URL:
     if not possible:
         raise UsageError(phrase("{what} is not an http(s) address.", what=what), "Write it like https://host:port.")
     return address
-
-
-# Linux's monotonic clock stops while the machine sleeps, macOS's does not. Windows has neither of these names.
-_GOES_ON_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-
-
-def elapsed_s() -> float:
-    """Return seconds from a clock that cannot be set and that also runs while the machine sleeps."""
-    return time.monotonic() if _GOES_ON_ASLEEP is None else time.clock_gettime(_GOES_ON_ASLEEP)
-
-
-class SystemClock:
-    """The clocks of a session, which begins when this is created. `now_us` needs a running event loop."""
-
-    def __init__(self, time_of_day: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_s) -> None:
-        self._random = random.Random()  # noqa: S311 - jitter guards nothing
-        self._time_of_day = time_of_day
-        self._elapsed = elapsed
-        self._ahead_s = time_of_day() - elapsed()
-
-    def now_us(self) -> int:
-        """Return the event loop's monotonic time in microseconds."""
-        return int(asyncio.get_running_loop().time() * 1_000_000)
-
-    def wall_s(self) -> float:
-        """Return the time at the start of the session plus the elapsed time, in Unix seconds. It never goes back."""
-        return self._ahead_s + self._elapsed()
-
-    def time_of_day_s(self) -> float:
-        """Return the machine's clock in Unix seconds. It jumps when the clock is set."""
-        return self._time_of_day()
-
-    def draw(self) -> float:
-        """Return a random float in [0, 1)."""
-        return self._random.random()

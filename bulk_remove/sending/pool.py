@@ -7,7 +7,6 @@ on disk, and only then the count. Only tenacity retries, and core/retry.py decid
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
@@ -23,8 +22,7 @@ from bulk_remove.core.retry import Breaker, Decision, Step, Trial, decide
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.sending.books import Bookkeeper, Desk, Gone, PoolSettings, Settled, Tally
-from bulk_remove.sending.feeder import Feeder
+from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
 from bulk_remove.sending.gate import Gate, Halt, Outside
 
 log = logging.getLogger("bulk_remove.pool")
@@ -111,17 +109,20 @@ class Pool:
 
     def snapshot(self) -> Snapshot:
         """Return the progress of the run."""
-        gate, due_s = self._desk.gate, self._desk.feeder.next_due_s
-        return replace(
-            self._desk.tally.snapshot(gate.rate),
-            due_in_s=None if due_s is None else due_s - self._desk.clock.wall_s(),
-            until_in_s=self._books.busy_until_s - gate.sending_s if self._books.busy_until_s else None,
-            failing_for_s=gate.failing_for_s,
-            under_way=gate.under_way,
-            paused_for_s=gate.paused_for_s,
-            wait=gate.wait,
-            opens_s=gate.opens_s,
+        desk, tally = self._desk, self._desk.tally
+        due_s, busy_until_s = desk.feeder.next_due_s, self._books.busy_until_s
+        counts = Snapshot(
+            {phase: count for phase, count in tally.phases.items() if count > 0},
+            tally.requests,
+            tally.removed,
+            tally.strangers,
+            dict(tally.faults),
+            0.0,
+            tally.waiting,
+            due_in_s=None if due_s is None else due_s - desk.clock.wall_s(),
+            until_in_s=busy_until_s - desk.gate.sending_s if busy_until_s else None,
         )
+        return desk.gate.shown(counts)
 
     def steer(self, wanted: Steering) -> None:
         """Apply what the operator wants, and keep it as `steering`."""
@@ -190,7 +191,7 @@ class Pool:
             self._begun = True
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
             await self._books.begin()
-            self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
+            self._desk.tally.waiting += await self._desk.journal.write(lambda steps: steps.waiting_stragglers())
         settings, gate = self._desk.settings, self._desk.gate
         gate.keep_to(settings.windows)
         workers = [asyncio.create_task(self._work()) for _ in range(settings.ceilings.at_once)]
@@ -207,7 +208,7 @@ class Pool:
                 raise result
         if self._desk.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
             self._desk.halt.recall()  # nothing is left to hold back
-        await self._desk.halt.going()  # the caller may send more requests
+        await self._desk.halt.going.wait()  # the caller may send more requests
         return self._desk.halt.ending
 
     async def _watch(self) -> None:
@@ -284,7 +285,7 @@ class Pool:
     def _answers_others(self, since_us: int) -> bool:
         """Return whether the server has answered another request since the chunk was begun."""
         answered_at_us = self._desk.gate.answered_at_us
-        return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.is_open
+        return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.breaker.is_open
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
         """Make one attempt and return its result."""
@@ -328,5 +329,5 @@ class Pool:
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return _Asked(attempt_id, None)
-        desk.tally.request()
+        desk.tally.requests += 1
         return _Asked(attempt_id, answer, took_us)

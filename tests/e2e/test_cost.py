@@ -19,8 +19,7 @@ from bulk_remove.ledger import write as planning
 from bulk_remove.report import csv as reporter
 from bulk_remove.run import finish as counting
 from bulk_remove.run import prepare
-from bulk_remove.sending.books import Bookkeeper
-from bulk_remove.sending.feeder import Feeder
+from bulk_remove.sending.books import Bookkeeper, Feeder
 from tests.benchmarks.rivals import fewest_requests
 from tests.support.counted_costs import NUMBERS, Counted, calls, ledger, memory, warm_up
 from tests.support.processes import altered, removal, simulator

@@ -22,10 +22,8 @@ from bulk_remove.report import csv as reporter
 from bulk_remove.run import finish as counting
 from bulk_remove.sending import Pool, client, pool
 from bulk_remove.sending import books as bookkeeper
-from bulk_remove.sending.books import Bookkeeper
-from bulk_remove.sending.client import SystemClock
-from bulk_remove.sending.feeder import Feeder
-from bulk_remove.sending.gate import AccountCeiling, Gate
+from bulk_remove.sending.books import Bookkeeper, Feeder
+from bulk_remove.sending.gate import AccountCeiling, Gate, SystemClock
 from tests.simulation import bugs_of_cells, bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
