@@ -51,9 +51,8 @@ from bulk_remove.ledger.store import (
     unpack_source,
     unpack_state,
     unpack_states,
-    unpack_unasked,
 )
-from bulk_remove.ledger.write import blocks_of, fastest_of
+from bulk_remove.ledger.write import Sending, blocks_of
 from bulk_remove.settings import Destination, Settings
 
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
@@ -152,7 +151,11 @@ class Outcomes:
                 "SELECT unasked, campaign, ended_at_s, attempt_id FROM attempt JOIN chunk USING (chunk_id)"
                 " WHERE unasked IS NOT NULL ORDER BY attempt_id"
             ).fetchall()
-        return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
+        return [
+            UnaskedRemoval(number, tuple(record_ids), *told)
+            for packed, *told in rows
+            for number, record_ids in orjson.loads(packed)
+        ]
 
     def head(self) -> str:
         """Return the last link (hex) of the proof."""
@@ -233,7 +236,7 @@ class Standing:
     """Reinterprets stored states by the fastest reply until now, and by the requests that are still under way."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._fastest = fastest_of(connection)
+        self._fastest = Sending(connection).fastest()
         self._under_way = {
             chunk_id for (chunk_id,) in connection.execute("SELECT chunk_id FROM attempt WHERE ended_at_s IS NULL")
         }

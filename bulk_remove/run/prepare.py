@@ -21,9 +21,7 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import Phrase, phrase
-from bulk_remove.ledger import Planning, Store, create, facts_of
-from bulk_remove.ledger.distinct import RowKeys
-from bulk_remove.ledger.earlier import Removals
+from bulk_remove.ledger import Planning, Removals, RowKeys, Store, create, facts_of
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
 from bulk_remove.run.folders import (

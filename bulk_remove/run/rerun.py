@@ -39,8 +39,7 @@ from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.errors import GuardStop, InputError, UsageError
 from bulk_remove.language import ours, phrase
-from bulk_remove.ledger import Outcomes, Planning, Reopening
-from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger import Outcomes, Planning, Reopening, RowKeys
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.folders import learned_of
@@ -259,7 +258,7 @@ def prepared_again(
         carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
         reopening = Reopening(store)
-        phases = reopening.reopen(now_s)
+        reopening.reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
         writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
         waiting, requests = _to_ask(reopening.waiting_numbers(), shape_of, writing)
@@ -283,7 +282,7 @@ def prepared_again(
             keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))
-        yield Prepared(folder, store, plan, earlier.kept, settings, findings, phases)
+        yield Prepared(folder, store, plan, earlier.kept, settings, findings, Outcomes(store).phases())
 
 
 def _to_ask(

@@ -144,7 +144,8 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make the open numbers of an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
-    phases = Reopening(run.store).reopen(now_s)
+    Reopening(run.store).reopen(now_s)
+    phases = Outcomes(run.store).phases()
     return Prepared(run.folder, run.store, plan_of(run), run.kept, run.settings, phases=phases)
 
 

@@ -10,9 +10,8 @@ from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, Phase, next_phase
 from bulk_remove.core.model import Chunk, NumberFormat, NumberState
-from bulk_remove.ledger import Sending
+from bulk_remove.ledger import RowKeys, Sending
 from bulk_remove.ledger import read as outcomes
-from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.store import unpack_state
 from bulk_remove.ledger.write import Due, Span
 from bulk_remove.sending import books as bookkeeper

@@ -16,8 +16,9 @@ from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply,
 from bulk_remove.core.spelling import Region
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict, json_of
-from bulk_remove.ledger import Outcomes, Sending, reopening
+from bulk_remove.ledger import Outcomes, Sending
 from bulk_remove.ledger import store as packing
+from bulk_remove.ledger import write as reopening
 from bulk_remove.report import csv as reporter
 from bulk_remove.run import finish as counting
 from bulk_remove.sending import Pool, client, pool
