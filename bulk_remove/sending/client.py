@@ -77,29 +77,19 @@ class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Route:
-    """The proxy for the server, and which headers with credentials go where.
-
-    `headers` go with every request, `tunnel_headers` only to a proxy that is asked for a tunnel. The session's default
-    headers must not contain credentials: aiohttp would send the server's password to the proxy unencrypted.
-    """
-
-    proxy: yarl.URL | None
-    headers: Mapping[str, str]
-    tunnel_headers: Mapping[str, str]
-
-
 class Client:
     """An HTTP client, an async context manager. Raises UsageError for an impossible address of server or proxy."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._route = _route(connection)
+        # Credentials are not in the session's default headers: aiohttp would send them to the proxy unencrypted.
+        self._proxy, self._headers, self._tunnel_headers = _route(connection)
 
     async def __aenter__(self) -> Self:
         """Open the pool of connections. Raises UsageError if the CA file cannot be read."""
-        connection = self._connection
+        connection, trace = self._connection, aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_depart)
+        trace.on_connection_reuseconn.append(_depart)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=connection.concurrency, keepalive_timeout=KEEPALIVE_S, ssl=_tls(connection.ca_file)
@@ -111,7 +101,7 @@ class Client:
             },
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_one_send,),
-            trace_configs=[_departures()],
+            trace_configs=[trace],
             timeout=aiohttp.ClientTimeout(total=connection.timeout_s, connect=connection.connect_timeout_s),
             trust_env=False,
         )
@@ -170,10 +160,10 @@ class Client:
             async with self._session.request(
                 method,
                 url,
-                headers=self._route.headers,
+                headers=self._headers,
                 allow_redirects=False,
-                proxy=self._route.proxy,
-                proxy_headers=self._route.tunnel_headers,
+                proxy=self._proxy,
+                proxy_headers=self._tunnel_headers,
                 trace_request_ctx=departure,
             ) as response:
                 if arrival is not None:
@@ -193,18 +183,11 @@ async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     raise _Failed(fault)
 
 
-def _departures() -> aiohttp.TraceConfig:
-    """Make each request await its departure when its connection is open."""
-
-    async def depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        departure: Departure | None = context.trace_request_ctx
-        if departure is not None and not await departure():
-            raise _Failed(NOT_SENT)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(depart)
-    trace.on_connection_reuseconn.append(depart)
-    return trace
+async def _depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """Await the departure of a request whose connection is open."""
+    departure: Departure | None = context.trace_request_ctx
+    if departure is not None and not await departure():
+        raise _Failed(NOT_SENT)
 
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
@@ -231,31 +214,31 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-_FAULTS: tuple[tuple[tuple[type[Exception], ...], Fault], ...] = (
+_FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (
-        (aiohttp.ClientConnectorCertificateError,),
+        aiohttp.ClientConnectorCertificateError,
         Fault(Effect.DENIED, "TLS", "The server's TLS certificate cannot be verified."),
     ),
     (
-        (aiohttp.ClientSSLError,),
+        aiohttp.ClientSSLError,
         Fault(Effect.DENIED, "TLS", "The server does not speak TLS, or none that can be agreed upon."),
     ),
     (
-        (aiohttp.ClientConnectorDNSError,),
+        aiohttp.ClientConnectorDNSError,
         Fault(Effect.UNTOUCHED, "DNS", "The name of the server or its proxy cannot be found."),
     ),
-    ((aiohttp.ClientProxyConnectionError,), Fault(Effect.UNTOUCHED, "proxy", "The proxy cannot be reached.")),
+    (aiohttp.ClientProxyConnectionError, Fault(Effect.UNTOUCHED, "proxy", "The proxy cannot be reached.")),
     (
-        (aiohttp.ClientConnectorError,),
+        aiohttp.ClientConnectorError,
         Fault(Effect.UNTOUCHED, "no connection", "The server cannot be reached or refuses connections."),
     ),
     (
-        (aiohttp.ConnectionTimeoutError,),
+        aiohttp.ConnectionTimeoutError,
         Fault(Effect.UNTOUCHED, "connect timeout", "No connection to the server came about in time."),
     ),
-    ((TimeoutError,), Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")),
-    ((aiohttp.ClientPayloadError,), Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
-    ((aiohttp.ClientResponseError,), Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
+    (TimeoutError, Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")),
+    (aiohttp.ClientPayloadError, Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
+    (aiohttp.ClientResponseError, Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
 )
 """Whether the server may have acted. The first matching row counts, so subclasses come before their parents."""
 
@@ -264,23 +247,14 @@ _CONNECTION_LOST = Fault(Effect.IN_DOUBT, CONNECTION_LOST, "The connection broke
 
 def fault_of_exception(error: Exception) -> Fault:
     """Return the fault for an exception of aiohttp. One that is not in the table leaves the result in doubt."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _fault_of_proxy(error.status)
-    return next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _CONNECTION_LOST)
-
-
-def _fault_of_proxy(http_status: int) -> Fault:
-    """Return the fault for a proxy that refused the tunnel. The server was not reached."""
-    if http_status == 407:  # noqa: PLR2004 - a proxy's 401
-        return fault_of_status(http_status, b"", None)
-    forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - client errors
-    effect = Effect.DENIED if forbidden else Effect.UNTOUCHED
-    return Fault(
-        effect,
-        "proxy",
-        phrase("The proxy does not connect us to the server (HTTP {http_status}).", http_status=http_status),
-        http_status,
-    )
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), _CONNECTION_LOST)
+    status = error.status  # of a proxy that refused the tunnel: the server was not reached
+    if status == 407:  # noqa: PLR2004 - a proxy's 401
+        return fault_of_status(status, b"", None)
+    forbidden = 400 <= status < 500 and status not in {408, 429}  # noqa: PLR2004 - client errors
+    sentence = phrase("The proxy does not connect us to the server (HTTP {http_status}).", http_status=status)
+    return Fault(Effect.DENIED if forbidden else Effect.UNTOUCHED, "proxy", sentence, status)
 
 
 def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
@@ -302,18 +276,20 @@ def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
     return context
 
 
-def _route(connection: Connection) -> _Route:
-    """Return proxy and headers for a server. Raises UsageError for an impossible address."""
+def _route(connection: Connection) -> tuple[yarl.URL | None, Mapping[str, str], Mapping[str, str]]:
+    """Return the proxy, the headers of every request, and those that only a proxy gets that is asked for a tunnel.
+
+    Raises UsageError for an impossible address.
+    """
     server = _address(connection.base_url, "--url")
     headers = {"Authorization": aiohttp.encode_basic_auth(connection.user, connection.password)}
     proxy = _proxy_for(connection, server)
     if proxy is None or proxy.user is None:
-        return _Route(proxy, headers, {})
+        return proxy, headers, {}
     # aiohttp would encode the login in Latin-1.
     login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
-    if server.scheme == "https":
-        return _Route(proxy.with_user(None), headers, login)
-    return _Route(proxy.with_user(None), headers | login, {})
+    proxy = proxy.with_user(None)
+    return (proxy, headers, login) if server.scheme == "https" else (proxy, headers | login, {})
 
 
 def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
