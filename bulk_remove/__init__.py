@@ -10,8 +10,8 @@ __version__ = "0.4.0"
 
 if TYPE_CHECKING:
     from bulk_remove.api import Server, plan_files, remove_files, remove_numbers, rerun, resume, run_plan
-    from bulk_remove.core.forms import AlsoTry
     from bulk_remove.core.model import Brackets, NumberFormat, Outcome, ReportFormat, Status
+    from bulk_remove.core.numbers import AlsoTry
     from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
     from bulk_remove.core.summary import Ending, Proof
     from bulk_remove.core.throttle import Level
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bulk_remove.settings import Settings
 
 _HOME = {
-    "AlsoTry": "core.forms",
+    "AlsoTry": "core.numbers",
     "Brackets": "core.model",
     "BulkRemoveError": "errors",
     "CampaignLockedError": "errors",

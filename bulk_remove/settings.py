@@ -19,10 +19,18 @@ from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.conditions import Condition, is_campaign
-from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal, parse_also_try
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask
-from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.numbers import (
+    AlsoTry,
+    Forms,
+    Held,
+    Normaliser,
+    NumberRules,
+    chosen_forms,
+    holds_internal,
+    parse_also_try,
+)
 from bulk_remove.core.spelling import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.core.timeline import Window, read_window

@@ -9,8 +9,8 @@ import pytest
 from bulk_remove import errors
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.profiles import settings_of
-from bulk_remove.core.forms import AlsoTry, Held, Rest
 from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.numbers import AlsoTry, Held, Rest
 from bulk_remove.core.throttle import Level
 from bulk_remove.core.timeline import Window
 from bulk_remove.errors import UsageError, flag_of, in_python

@@ -1,46 +1,36 @@
-"""All commands. Heavy imports are inside the functions, so that --help is fast."""
+"""All commands. What each does is loaded only when it is called, so that --help is fast."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import Any
 
 import click
 
 from bulk_remove import __version__
 from bulk_remove.cli.help_pages import help_on
 from bulk_remove.cli.options import (
-    Age,
-    address_options,
-    aftermath_options,
-    again_options,
-    backup_options,
-    campaign_option,
-    connection_options,
-    every_setting,
-    guard_options,
-    inbox_options,
-    input_options,
-    login_options,
-    look_options,
-    one_campaign_option,
-    output_options,
-    region_option,
-    request_options,
-    rerun_options,
-    resume_options,
-    retry_options,
-    save_option,
-    saved_options,
-    server_options,
-    state_dir_option,
-    until_option,
-    user_option,
+    ABANDON,
+    CHECK,
+    EXPLAIN,
+    INBOX,
+    LIST,
+    LOGIN,
+    LOGOUT,
+    PLAN,
+    PRUNE,
+    REPORT,
+    RERUN,
+    RESUME,
+    RUN,
+    SETUP,
+    SHOW,
+    SIMULATE,
+    UI,
+    VERIFY,
 )
-from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, RunOrReport, completion, settings_of
+from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, completion, settings_of
 
-F = TypeVar("F", bound=Callable[..., Any])
 _TYPED = "bulk_remove.typed"
 _WORDS = "bulk_remove.words"
 
@@ -72,6 +62,12 @@ class Reread(Configured):
         return super().parse_args(ctx, args)
 
 
+def _do(job: str, **given: Any) -> int:
+    """Do a job, which is named MODULE.FUNCTION; return the exit code."""
+    module, _, name = job.partition(".")
+    return int(getattr(import_module(f"bulk_remove.cli.{module}"), name)(**given))
+
+
 def words_of(ctx: click.Context) -> list[str]:
     """Return the words of a command that keeps them, as they were typed first."""
     return [*ctx.meta[f"{_WORDS} {ctx.command.name}"]]
@@ -93,7 +89,7 @@ def config() -> None:
 
 
 @config.command(params=[PLACE])
-def init(config: Path | None) -> int:
+def init(**given: Any) -> int:
     r"""Write a file with every setting in it, commented out.
 
     An existing file is never overwritten.
@@ -101,39 +97,30 @@ def init(config: Path | None) -> int:
     \b
     Example:  bulk-remove config init
     """
-    from bulk_remove.cli.config_jobs import init_job  # noqa: PLC0415 - see above
-
-    return init_job(config)
+    return _do("config_jobs.init_job", **given)
 
 
 @config.command(params=[PLACE])
-def path(config: Path | None) -> int:
+def path(**given: Any) -> int:
     r"""Print where the settings file is expected.
 
     \b
     Example:  "${EDITOR:-vi}" "$(bulk-remove config path)"
     """
-    from bulk_remove.cli.config_jobs import path_job  # noqa: PLC0415 - see above
-
-    return path_job(config)
+    return _do("config_jobs.path_job", **given)
 
 
 @config.command("show", cls=Show)
-def show_settings(**_options: Any) -> int:
+def show_settings(**_given: Any) -> int:
     r"""Show every setting, its value and where the value comes from.
 
     \b
     Example:  bulk-remove config show --profile acme --rate 2
     """
-    from bulk_remove.cli.config_jobs import show_job  # noqa: PLC0415 - see above
-
-    return show_job(click.get_current_context().meta[_TYPED])
+    return _do("config_jobs.show_job", typed=click.get_current_context().meta[_TYPED])
 
 
-@click.command(cls=Configured)
-@user_option
-@connection_options
-@click.option("--check/--no-check", default=True, help="Try the password before it is stored.")
+@click.command(cls=Configured, params=[*LOGIN])
 def login(**given: Any) -> int:
     r"""Store the API user's password in the system's keyring.
 
@@ -142,28 +129,17 @@ def login(**given: Any) -> int:
     \b
     Example:  bulk-remove login --system acme --user api
     """
-    from bulk_remove.cli.config_jobs import login_job  # noqa: PLC0415 - see above
-    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
-
-    return login_job(take(ServerAccess, given))
+    return _do("config_jobs.login_job", **given)
 
 
-@click.command(cls=Configured)
-@user_option
-@address_options
+@click.command(cls=Configured, params=[*LOGOUT])
 def logout(**given: Any) -> int:
     r"""Delete the API user's password from the keyring.
 
     \b
     Example:  bulk-remove logout --system acme --user api
     """
-    from bulk_remove.cli.config_jobs import logout_job  # noqa: PLC0415 - see above
-    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
-
-    return logout_job(take(ServerAccess, given))
-
-
-COMMANDS: Sequence[click.Command] = (config, login, logout)
+    return _do("config_jobs.logout_job", **given)
 
 
 @click.group(cls=Program)
@@ -175,28 +151,18 @@ def runs() -> None:
     """
 
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-
-
-@runs.command("list")
-@_json_option
-@state_dir_option
-def list_runs(state_dir: Path, *, as_json: bool) -> int:
+@runs.command("list", params=[*LIST])
+def list_runs(**given: Any) -> int:
     r"""List all runs, oldest first.
 
     \b
     Example:  bulk-remove runs list
     """
-    from bulk_remove.cli.past_commands import list_job  # noqa: PLC0415 - see above
-
-    return list_job(state_dir, as_json=as_json)
+    return _do("past_commands.list_job", **given)
 
 
-@runs.command()
-@click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@_json_option
-@state_dir_option
-def show(run: str | None, state_dir: Path, *, as_json: bool) -> int:
+@runs.command(params=[*SHOW])
+def show(**given: Any) -> int:
     r"""Show one run: settings, input, sessions, totals, report.
 
     Without RUN it shows the latest.
@@ -204,17 +170,11 @@ def show(run: str | None, state_dir: Path, *, as_json: bool) -> int:
     \b
     Example:  bulk-remove runs show 20261124-021530-9f3a
     """
-    from bulk_remove.cli.past_commands import show_run_job  # noqa: PLC0415 - see above
-
-    return show_run_job(run or "", state_dir, as_json=as_json)
+    return _do("past_commands.show_run_job", **given)
 
 
-@runs.command()
-@click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@click.option("--head", metavar="HEX", help="Compare with this ledger_head, not with the summaries'.")
-@_json_option
-@state_dir_option
-def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
+@runs.command(params=[*VERIFY])
+def verify(**given: Any) -> int:
     r"""Check that nobody altered a run's ledger or report.
 
     Without RUN it checks the latest run. Exit code 10 means that something was altered.
@@ -222,15 +182,11 @@ def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool)
     \b
     Example:  bulk-remove runs verify 20261124-021530-9f3a
     """
-    from bulk_remove.cli.past_commands import verify_job  # noqa: PLC0415 - see above
-
-    return verify_job(run or "", head or "", state_dir, as_json=as_json)
+    return _do("past_commands.verify_job", **given)
 
 
-@runs.command()
-@click.argument("run", metavar="RUN", type=RunId())
-@state_dir_option
-def abandon(run: str, state_dir: Path) -> int:
+@runs.command(params=[*ABANDON])
+def abandon(**given: Any) -> int:
     r"""Give up a run: resume and inbox no longer continue it.
 
     Its ledger and its report stay. `rerun` can still ask for the open numbers, as a new run.
@@ -238,23 +194,11 @@ def abandon(run: str, state_dir: Path) -> int:
     \b
     Example:  bulk-remove runs abandon 20261124-021530-9f3a
     """
-    from bulk_remove.cli.past_commands import abandon_job  # noqa: PLC0415 - see above
-
-    return abandon_job(run, state_dir)
+    return _do("past_commands.abandon_job", **given)
 
 
-@runs.command()
-@click.option(
-    "--older-than",
-    type=Age(),
-    required=True,
-    metavar="AGE",
-    help="Delete runs without activity for this long, for example 90d.",
-)
-@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
-@state_dir_option
-def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> int:
+@runs.command(params=[*PRUNE])
+def prune(**given: Any) -> int:
     r"""Delete old runs for good: ledger, log and report.
 
     A run that is under way is never deleted. Reports that were written elsewhere stay; the command lists them.
@@ -262,24 +206,7 @@ def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> in
     \b
     Example:  bulk-remove runs prune --older-than 90d --dry-run
     """
-    from bulk_remove.cli.past_commands import prune_job  # noqa: PLC0415 - see above
-
-    return prune_job(state_dir, older_than, dry_run=dry_run, yes=yes)
-
-
-_OF_ITS_OWN = ("user", "output")
-"""Options of a resumed run that a profile does not change: the run has its own values."""
-
-
-def _files(*, required: bool) -> Callable[[F], F]:
-    return click.argument(
-        "files",
-        nargs=-1,
-        required=required,
-        metavar="FILE..." if required else "[FILE...]",
-        type=click.Path(readable=False),
-        envvar="BULK_REMOVE_FILES",
-    )
+    return _do("past_commands.prune_job", **given)
 
 
 @click.group(
@@ -303,16 +230,7 @@ def program() -> None:
     """
 
 
-@program.command()
-@_files(required=True)
-@input_options
-@guard_options
-@request_options
-@server_options
-@state_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
-@save_option
-@look_options
+@program.command(params=[*PLAN])
 def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
@@ -323,25 +241,10 @@ def plan(**given: Any) -> int:
     \b
     Example:  bulk-remove plan opt-outs.csv -c 00001
     """
-    from bulk_remove.cli.given import PlanOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import plan_job  # noqa: PLC0415 - see above
-
-    return plan_job(take(PlanOptions, given))
+    return _do("jobs.plan_job", **given)
 
 
-@program.command()
-@_files(required=False)
-@input_options
-@guard_options
-@request_options
-@retry_options
-@server_options
-@until_option
-@saved_options
-@backup_options
-@aftermath_options
-@output_options
-@state_dir_option
+@program.command(params=[*RUN])
 def run(**given: Any) -> int:
     r"""Remove the numbers in FILE from a campaign; it asks first.
 
@@ -350,23 +253,12 @@ def run(**given: Any) -> int:
     \b
     Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
-    from bulk_remove.cli.given import RunOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
-
     if not (given["files"] or given["plan_file"]):
-        ctx = click.get_current_context()
-        raise click.MissingParameter(ctx=ctx, param=next(each for each in ctx.command.params if each.name == "files"))
-    return run_job(take(RunOptions, given))
+        raise click.MissingParameter(ctx=click.get_current_context(), param=run.params[0])
+    return _do("jobs.run_job", **given)
 
 
-@program.command()
-@click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@resume_options
-@login_options
-@until_option
-@aftermath_options
-@output_options
-@state_dir_option
+@program.command(params=[*RESUME])
 def resume(**given: Any) -> int:
     r"""Finish a run that was stopped: the latest one, or RUN.
 
@@ -376,20 +268,10 @@ def resume(**given: Any) -> int:
     \b
     Example:  bulk-remove resume 20261124-021530-9f3a
     """
-    from bulk_remove.cli.given import ResumeOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
-
-    return resume_job(take(ResumeOptions, given, *_OF_ITS_OWN))
+    return _do("jobs.resume_job", **given)
 
 
-@program.command()
-@click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
-@rerun_options
-@login_options
-@until_option
-@aftermath_options
-@output_options
-@state_dir_option
+@program.command(params=[*RERUN])
 def rerun(**given: Any) -> int:
     r"""Ask again for the numbers that an earlier run left open.
 
@@ -399,23 +281,10 @@ def rerun(**given: Any) -> int:
     \b
     Example:  bulk-remove rerun report.csv --system acme --user api -o new.csv
     """
-    from bulk_remove.cli.given import AftermathOptions, RerunOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
-    from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
-
-    # A report does not name its server, so that comes from the profile; an earlier run knows its own.
-    own = (
-        ("campaign", "output")
-        if is_readable(Path(given["earlier"]))
-        else ("campaign", "output", "url", "system", "user")
-    )
-    return rerun_job(replace(take(RerunOptions, given, *own), aftermath=take(AftermathOptions, given)))
+    return _do("jobs.rerun_job", **given)
 
 
-@program.command()
-@click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@again_options
-@state_dir_option
+@program.command(params=[*REPORT])
 def report(**given: Any) -> int:
     r"""Write the report of an earlier run again; nothing is sent.
 
@@ -424,33 +293,20 @@ def report(**given: Any) -> int:
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
     """
-    from bulk_remove.cli.given import AgainOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.past_commands import report_job  # noqa: PLC0415 - see above
-
-    return report_job(take(AgainOptions, given))
+    return _do("past_commands.report_job", **given)
 
 
-@program.command()
-@campaign_option
-@region_option
-@server_options
+@program.command(params=[*CHECK])
 def check(**given: Any) -> int:
     r"""Check address, login and campaign; nothing is removed.
 
     \b
     Example:  bulk-remove check --system acme --user api -c 00001
     """
-    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
-
-    return check_job(take(ServerAccess, given))
+    return _do("jobs.check_job", **given)
 
 
-@program.command(cls=ForNewcomers)
-@one_campaign_option
-@login_options
-@connection_options
-@state_dir_option
+@program.command(cls=ForNewcomers, params=[*SETUP])
 def setup(**given: Any) -> int:
     r"""Ask for server, user and password, and keep them.
 
@@ -460,14 +316,11 @@ def setup(**given: Any) -> int:
     \b
     Example:  bulk-remove setup
     """
-    from bulk_remove.cli.given import AccessOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.setup import setup_job  # noqa: PLC0415 - see above
-
-    return setup_job(take(AccessOptions, given))
+    return _do("setup.setup_job", **given)
 
 
 @program.command(cls=ForNewcomers, params=[*CHOICE])
-def guide() -> int:
+def guide(**given: Any) -> int:
     r"""Ask for file, column and campaign, then do what `run` does.
 
     `bulk-remove` without words does the same at a terminal. Nothing is removed before you confirm how many.
@@ -475,20 +328,14 @@ def guide() -> int:
     \b
     Example:  bulk-remove guide
     """
-    from bulk_remove.cli.guide import guide_job  # noqa: PLC0415 - see above
-
-    return guide_job()
+    return _do("setup.guide_job", **given)
 
 
 program.add_command(runs)
 
 
-@program.command()
-@click.argument("number")
-@click.option("--campaign", "-c", help="Show only this campaign.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-@state_dir_option
-def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
+@program.command(params=[*EXPLAIN])
+def explain(**given: Any) -> int:
     r"""Show what the runs of this machine did with one number.
 
     It lists rows, requests and verdicts. Write the number as you like: each run reads it by its own rules.
@@ -496,17 +343,10 @@ def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool
     \b
     Example:  bulk-remove explain "601 234 555"
     """
-    from bulk_remove.cli.past_commands import explain_job  # noqa: PLC0415 - see above
-
-    return explain_job(number, campaign, state_dir, as_json=as_json)
+    return _do("past_commands.explain_job", **given)
 
 
-@program.command(cls=Reread)
-@every_setting
-@login_options
-@address_options
-@state_dir_option
-@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or only print its address.")
+@program.command(cls=Reread, params=[*UI])
 def ui(**given: Any) -> int:
     r"""Open a page on this machine to check, confirm and watch a run in the browser.
 
@@ -515,23 +355,10 @@ def ui(**given: Any) -> int:
     \b
     Example:  bulk-remove ui --profile acme
     """
-    from bulk_remove.cli.given import PageOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.page import ui_job  # noqa: PLC0415 - see above
-
-    return ui_job(take(PageOptions, given))
+    return _do("serving.ui_job", **given)
 
 
-@program.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@input_options
-@guard_options
-@request_options
-@retry_options
-@server_options
-@until_option
-@aftermath_options
-@inbox_options
-@state_dir_option
+@program.command(params=[*INBOX])
 def inbox(**given: Any) -> int:
     r"""Run each file of a drop folder; made for cron and systemd.
 
@@ -542,50 +369,17 @@ def inbox(**given: Any) -> int:
     \b
     Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
     """
-    from bulk_remove.cli.given import InboxOptions, ResumeOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.jobs import inbox_job  # noqa: PLC0415 - see above
-
-    options = take(InboxOptions, given)
-    return inbox_job(replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN)))
+    return _do("jobs.inbox_job", **given)
 
 
-@program.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0: any free one.")
-@click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
-@click.option("--numbers", help="CSV of the campaign's numbers (first column); else any number exists.")
-@click.option("--additional-column", default="", help="Column of additional numbers, separated by semicolons.")
-@click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
-@click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
-@click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
-@click.option(
-    "--form",
-    "forms",
-    multiple=True,
-    metavar="FORM[=SHARE]",
-    help="How it holds numbers: national, digits, e164, zeros or spaced.",
-)
-@click.option("--absent-share", type=click.FloatRange(0, 1), default=0.0, help="Share that does not exist.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME=RATE", help="For example dropped_after=0.05.")
-@click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
-@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--forbid",
-    type=click.Choice(("records", "stats", "campaigns")),
-    multiple=True,
-    help="Refuse these calls to the user.",
-)
-@click.option("--audit", help="Write what was really done to this JSONL file.")
+@program.command(params=[*SIMULATE])
 def simulate(**given: Any) -> int:
     r"""Serve a stand-in for Thulium for rehearsals.
 
     \b
     Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20
     """
-    from bulk_remove.cli.given import SimulateOptions, take  # noqa: PLC0415 - see above
-    from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
-
-    return simulate_job(take(SimulateOptions, given))
+    return _do("serving.simulate_job", **given)
 
 
 @program.command("help")
@@ -599,5 +393,5 @@ def help_(words: Sequence[str]) -> None:
     click.echo(help_on(click.get_current_context().find_root(), words))
 
 
-for command in (*COMMANDS, completion):
+for command in (config, login, logout, completion):
     program.add_command(command)

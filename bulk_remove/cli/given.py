@@ -159,12 +159,18 @@ class AftermathOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessOptions:
-    """Settings, server, API user and state folder, as `plan`, `run`, `inbox` and `ui` have them."""
+class ServerAccess:
+    """Settings, server and API user, as `check`, `login` and `logout` have them."""
 
     given: GivenSettings
     server: ServerOptions
     user: UserOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessOptions(ServerAccess):
+    """Also the state folder, as `plan`, `run`, `inbox`, `setup` and `ui` have it."""
+
     state_dir: Path
 
 
@@ -225,57 +231,6 @@ class InboxOptions:
     settle: float
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAccess:
-    """The options of `check`, `login` and `logout`. `check` says whether to try a new password."""
-
-    given: GivenSettings
-    server: ServerOptions
-    user: UserOptions
-    campaign: str | None = None
-    check: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageOptions(AccessOptions):
-    """The options of `ui`. With `browser` the page is opened in the browser."""
-
-    browser: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AgainOptions:
-    """The options of `report`. Without `run` it uses the latest run."""
-
-    run: str | None
-    form: str | None
-    output: Path | None
-    csv_for: str
-    overwrite: bool
-    state_dir: Path
-
-
-@dataclass(frozen=True, slots=True)
-class SimulateOptions:
-    """The options of `simulate`."""
-
-    port: int
-    campaigns: tuple[str, ...]
-    numbers: str | None
-    additional_column: str
-    busy_share: float
-    busy_seconds: float
-    duplicate_share: float
-    forms: tuple[str, ...]
-    absent_share: float
-    faults: tuple[str, ...]
-    rate_limit: float
-    latency: float
-    seed: int
-    forbid: tuple[str, ...]
-    audit: str | None
-
-
 def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
     """Return a command's options as a value of `kind`, from click's values.
 
@@ -283,15 +238,12 @@ def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
     """
     ctx = click.get_current_context()
     left_out = [name for name in not_of_profile if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
-    return cast("T", _taken(kind, {**given, **dict.fromkeys(left_out)}))
-
-
-def _taken(kind: Any, given: Mapping[str, Any]) -> Any:
+    given = {**given, **dict.fromkeys(left_out)}
     if kind is GivenSettings:
-        return GivenSettings.of(given)
-    groups = {each.name: each.type for each in fields(kind) if is_dataclass(each.type)}
-    taken = {each.name: given[each.name] for each in fields(kind) if each.name in given}
-    return kind(**{**taken, **{name: _taken(group, given) for name, group in groups.items()}})
+        return cast("T", GivenSettings.of(given))
+    groups: dict[str, Any] = {each.name: each.type for each in fields(cast("Any", kind)) if is_dataclass(each.type)}
+    taken = {each.name: given[each.name] for each in fields(cast("Any", kind)) if each.name in given}
+    return kind(**{**taken, **{name: take(group, given) for name, group in groups.items()}})
 
 
 _COMMAND_TIMEOUT_S = 60.0

@@ -14,12 +14,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.given import (
+    AftermathOptions,
     InboxOptions,
     PlanOptions,
     ReportOptions,
@@ -28,6 +30,7 @@ from bulk_remove.cli.given import (
     RunOptions,
     ServerAccess,
     UserOptions,
+    take,
 )
 from bulk_remove.cli.profiles import profile_of
 from bulk_remove.cli.signals import (
@@ -40,9 +43,9 @@ from bulk_remove.cli.signals import (
 )
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, more_limits, when_lines, when_notes
-from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
+from bulk_remove.core.numbers import told_forms
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.summary import Ending, headline, removed_again_told, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
@@ -257,9 +260,9 @@ def _answer(pool: Pool, key: Key) -> str:
 _UNNAMED = phrase("a server yet to be named")
 
 
-def plan_job(options: PlanOptions) -> int:
+def plan_job(**given: Any) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
-    screen = Screen()
+    options, screen = take(PlanOptions, given), Screen()
     settings = asked = options.given.settings()
     looks = options.look or options.look_csv is not None
     needed = looks or options.save is not None or settings.campaign == ALL
@@ -372,24 +375,33 @@ def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Seq
     return known, notes
 
 
-def run_job(options: RunOptions) -> int:
+_OF_ITS_OWN = ("user", "output")
+"""Options of a resumed run that a profile does not change: the run has its own values."""
+
+
+def run_job(**given: Any) -> int:
     """Plan, ask, remove, report; return the exit code. Raises every BulkRemoveError."""
-    return _carried_out(options, lambda screen: run_anew(screen, options, ()))
+    options = take(RunOptions, given)
+    return _carried_out(options.aftermath, lambda screen: run_anew(screen, options, ()))
 
 
-def resume_job(options: ResumeOptions) -> int:
+def resume_job(**given: Any) -> int:
     """Finish an earlier run from its ledger; return the exit code. Raises every BulkRemoveError."""
-    return _carried_out(options, lambda screen: resume_run(screen, options, ()))
+    options = take(ResumeOptions, given, *_OF_ITS_OWN)
+    return _carried_out(options.aftermath, lambda screen: resume_run(screen, options, ()))
 
 
-def rerun_job(options: RerunOptions) -> int:
+def rerun_job(**given: Any) -> int:
     """Ask again for the open numbers of an earlier run; return the exit code. Raises every BulkRemoveError."""
-    return _carried_out(options, lambda screen: _rerun(screen, options))
+    # A report does not name its server, so that comes from the profile; an earlier run knows its own.
+    server = () if is_report(given["earlier"]) else ("url", "system", "user")
+    options = take(RerunOptions, given, "campaign", "output", *server)
+    return _carried_out(take(AftermathOptions, given), lambda screen: _rerun(screen, options))
 
 
-def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Carried]) -> int:
+def _carried_out(options: AftermathOptions, run: Callable[[Screen], Carried]) -> int:
     screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
+    with aftermath(screen, options) as after:
         carried = run(screen)
         after.runs.append(carried.folder)
         after.code = carried.exit_code
@@ -468,9 +480,10 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
         return terminal.carry_out(run)
 
 
-def inbox_job(options: InboxOptions) -> int:
+def inbox_job(**given: Any) -> int:
     """Run the files of an inbox; return their worst exit code. Raises BulkRemoveError when it cannot begin."""
-    screen = Screen()
+    options, screen = take(InboxOptions, given), Screen()
+    options = replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN))
     with aftermath(screen, options.run.aftermath) as after:
         after.code = _spend(screen, options, after)
     return after.code
@@ -567,12 +580,12 @@ def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
     screen.files(finished.report, finished.summary, finished.also)
 
 
-def check_job(options: ServerAccess) -> int:
+def check_job(**given: Any) -> int:
     """Check everything that can be checked without a removal. Raises UsageError, RefusedError, UnavailableError."""
-    screen = Screen()
+    options, screen = take(ServerAccess, given), Screen()
     address = options.server.address()
     login = options.user.login(address)
-    settings = options.given.settings(campaign=options.campaign or ALL)
+    settings = options.given.settings(campaign=given["campaign"] or ALL)
     findings = asyncio.run(_checked(settings, address, login))
     screen.tell(
         phrase(

@@ -1,17 +1,18 @@
 """The options. Most are also environment variables: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from time import time as time_s
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from bulk_remove.cli.profiles import RunId, RunOrReport
 from bulk_remove.core.conditions import Condition
 from bulk_remove.core.limits import parse_share
 from bulk_remove.core.model import CsvFor, ReportFormat
@@ -21,7 +22,6 @@ from bulk_remove.language import joined, ours, say, translated
 from bulk_remove.run.folders import default_state_dir, join, leave
 from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
-F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DAY_MINUTES = 24 * 60
 
@@ -51,18 +51,10 @@ class Age(Duration):
         return super().convert(value, param, ctx)
 
 
-def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
-    variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, *names, envvar=variable, **properties)
-
-
-def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+def _option(*names: str, **properties: Any) -> click.Option:
+    """Return an option that is also an environment variable."""
+    variable = f"BULK_REMOVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
+    return click.Option(names, envvar=variable, **properties)
 
 
 # Not checked here: the code that reads a file has better messages for a missing or unreadable one.
@@ -92,7 +84,7 @@ def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return value
 
 
-state_dir_option = _all(
+_STATE_DIR = (
     _option(
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False),
@@ -165,86 +157,37 @@ _SHARED: Mapping[Check, Mapping[str, Any]] = {
 """Properties of the options whose type follows from the setting's check."""
 
 
-def setting_option(setting: Setting, *, again: bool = False) -> Callable[[F], F]:
+def setting_option(setting: Setting, *, again: bool = False) -> click.Option:
     """Return the option of a setting; with `again`, one without a default, for changes to an earlier run."""
-    flag, properties = setting.flag, dict(_properties_of(setting))
+    flag, default = setting.flag, setting.default  # the default becomes what would be typed
+    if setting.check in _SHARED:
+        properties = dict(_SHARED[setting.check])
+        default = f"{default:.0%}" if setting.check is share and default is not None else default
+    elif setting.field != setting.option:
+        properties = {"type": Duration()}
+        default = f"{default:g}s" if default <= _UNIT_S["m"] else f"{default / _UNIT_S['m']:g}m"
+    elif bool in setting.kinds:
+        properties = {"is_flag": True}
+    elif isinstance(default, StrEnum):
+        properties = {"type": click.Choice([member.value for member in type(default)])}
+        default = default.value
+    else:
+        properties = {"type": next((kind for kind in (int, float) if kind in setting.kinds), str)}
+        default = "" if default == () else default
     if bool in setting.kinds and (setting.later or setting.default is None):
         flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
     elif not again and not properties.keys() & {"multiple", "is_flag"}:
-        properties |= {"default": _default_of(setting), "show_default": setting.default not in ("", None, ())}
+        properties |= {"default": default, "show_default": default not in ("", None)}
     if setting.metavar:
         properties["metavar"] = setting.metavar
     help_text = (again and setting.again) or setting.help
     return _option(flag, *filter(None, [setting.short]), setting.option, help=help_text, **properties)
 
 
-def _properties_of(setting: Setting) -> Mapping[str, Any]:
-    if setting.check in _SHARED:
-        return _SHARED[setting.check]
-    if setting.field != setting.option:
-        return {"type": Duration()}
-    if bool in setting.kinds:
-        return {"is_flag": True}
-    if isinstance(setting.default, StrEnum):
-        return {"type": click.Choice([member.value for member in type(setting.default)])}
-    return {"type": next(({int: int, float: float}[kind] for kind in setting.kinds if kind in (int, float)), str)}
-
-
-def _default_of(setting: Setting) -> Any:
-    """Return the default as it would be typed."""
-    if setting.check is share and setting.default is not None:
-        return f"{setting.default:.0%}"
-    if setting.field != setting.option:
-        seconds = setting.default
-        return f"{seconds:g}s" if seconds <= _UNIT_S["m"] else f"{seconds / _UNIT_S['m']:g}m"
-    if isinstance(setting.default, StrEnum):
-        return setting.default.value
-    return "" if setting.default == () else setting.default
-
-
-def _settings(*parts: Part, later: Later = Later.NEVER) -> Callable[[F], F]:
+def _settings(*parts: Part, later: Later = Later.NEVER) -> list[click.Option]:
     """Return the options of these parts' settings; with `later`, only of those that such a command may change."""
     chosen = [setting for setting in SETTINGS.values() if setting.part in parts and setting.later >= later]
-    return _all(*(setting_option(setting, again=later is not Later.NEVER) for setting in chosen))
-
-
-input_options = _all(
-    _settings(Part.INPUT),
-    click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
-)
-guard_options = _settings(Part.GUARD)
-request_options = _settings(Part.REQUEST)
-retry_options = _settings(Part.RETRY)
-every_setting = _settings(*Part)
-region_option = setting_option(SETTINGS["region"])
-one_campaign_option = setting_option(SETTINGS["campaign"])
-campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
-
-# Settings that a later command may change.
-resume_options = _settings(*Part, later=Later.RESUME)
-rerun_options = _all(
-    _settings(*Part, later=Later.RERUN),
-    _option("--url", help="The system's address; else the earlier run's."),
-    _option("--system", help="The system's name; else the earlier run's."),
-)
-
-user_option = _option("--user", help="The API user.")
-
-login_options = _all(
-    user_option,
-    _option("--password-env", default="", help="Read the password from the environment variable of this name."),
-    _option("--password-file", type=_FILE, default="", help="Read the password from this private file."),
-    _option("--password-command", default="", help="Run this command, which prints the password."),
-)
-
-address_options = _all(
-    _option("--url", help="The system's address: https://NAME.thulium.com."),
-    _option("--system", help="The system's name, such as acme; or give --url."),
-)
-
-connection_options = _all(address_options, _settings(Part.CONNECTION))
-
-server_options = _all(login_options, connection_options)
+    return [setting_option(setting, again=later is not Later.NEVER) for setting in chosen]
 
 
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -285,9 +228,6 @@ class TimeOfDay(click.ParamType[float]):
         return moment_s
 
 
-until_option = _option("--until", type=TimeOfDay(), help="Stop safely at this time of day, for example 06:00.")
-
-
 class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
     """Formats to write beside report.csv, such as `html,xlsx`."""
 
@@ -309,96 +249,54 @@ class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
 
 
 _BESIDE = {ReportFormat.HTML.value, ReportFormat.XLSX.value}
+
+_INPUT = (
+    *_settings(Part.INPUT),
+    click.Option(["--show-numbers"], is_flag=True, help="Show the sample cells of the plan unmasked."),
+)
+_USER = _option("--user", help="The API user.")
+_LOGIN = (
+    _USER,
+    _option("--password-env", default="", help="Read the password from the environment variable of this name."),
+    _option("--password-file", type=_FILE, default="", help="Read the password from this private file."),
+    _option("--password-command", default="", help="Run this command, which prints the password."),
+)
+_ADDRESS = (
+    _option("--url", help="The system's address: https://NAME.thulium.com."),
+    _option("--system", help="The system's name, such as acme; or give --url."),
+)
+_CONNECTION = (*_ADDRESS, *_settings(Part.CONNECTION))
+_SERVER = (*_LOGIN, *_CONNECTION)
+_UNTIL = _option("--until", type=TimeOfDay(), help="Stop safely at this time of day, for example 06:00.")
+_YES = "--yes", "-y"
+_JSON = "--json", "as_json"
+_NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+_OUTPUT = "--output", "-o"
+_OVERWRITE = click.Option(["--overwrite"], is_flag=True, help="Replace an existing file at the report's place.")
 _CSV_FOR: dict[str, Any] = {
     "type": click.Choice([reader.value for reader in CsvFor]),
     "help": "Write report.csv for programs, or for a double click in Polish Excel.",
 }
-
-formats_option = _all(
+_FORMATS = (
     _option(
         "--report", "also", type=FormatsOption(), metavar="FORMATS", help="Also write html, xlsx or both beside it."
     ),
     _option("--csv-for", **_CSV_FOR),
 )
-
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace an existing file at the report's place.")
-
-report_option = _all(
-    _option(
-        "--output",
-        "-o",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write the report here, not at its usual place.",
-    ),
-    formats_option,
-)
-
-# Without variables: those are meant for runs, not for a report that is written again.
-again_options = _all(
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice([form.value for form in ReportFormat]),
-        help="Write this format; default: by the file's name, or csv.",
-    ),
-    click.option(
-        "--output",
-        "-o",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write the report here; default: the run's folder.",
-    ),
+_REPORT = (
+    _option(*_OUTPUT, type=_NEW_FILE, help="Write the report here, not at its usual place."),
+    *_FORMATS,
     _OVERWRITE,
-    click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
+    click.Option(_YES, is_flag=True, help="Do not ask before removing."),
 )
-
-output_options = _all(
-    report_option,
-    _OVERWRITE,
-    click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
-)
-
-_PLAN_FILE = click.Path(path_type=Path, dir_okay=False)
-save_option = click.option(
-    "--save",
-    type=_PLAN_FILE,
-    metavar="FILE",
-    help="Save the plan in this new file; `run --plan` then runs just that.",
-)
-saved_options = _all(
-    click.option(
-        "--plan", "plan_file", type=_PLAN_FILE, metavar="FILE", help="Run exactly this plan, which `plan --save` wrote."
-    ),
-    _option(
-        "--plan-max-age",
-        type=Age(),
-        default="24h",
-        show_default=True,
-        help="Refuse a saved plan that is older than this.",
-    ),
-)
-
-look_max_option = _option(
+_LOOK_MAX = _option(
     "--look-max",
     type=click.IntRange(1),
     default=100_000,
     show_default=True,
     help="Do not list campaigns with more records than this.",
 )
-look_options = _all(
-    click.option("--look", is_flag=True, help="Read the campaign's records and look for each number there."),
-    click.option(
-        "--look-csv", type=_PLAN_FILE, metavar="FILE", help="Write what --look saw of each row to this new file."
-    ),
-    look_max_option,
-)
-backup_options = _all(
-    click.option(
-        "--backup", type=_PLAN_FILE, metavar="FILE", help="First write the records that will go to this new file."
-    ),
-    look_max_option,
-)
-
-aftermath_options = _all(
+_AFTERMATH = (
     _option("--quiet", "-q", is_flag=True, help="Print nothing unless something is wrong; for cron."),
     _option(
         "--log-format",
@@ -407,11 +305,7 @@ aftermath_options = _all(
         show_default=True,
         help="Write the run's log as text, or as one JSON object a line.",
     ),
-    _option(
-        "--metrics-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write figures for node_exporter to this .prom file at the end.",
-    ),
+    _option("--metrics-file", type=_NEW_FILE, help="Write figures for node_exporter to this .prom file at the end."),
     _option(
         "--notify",
         multiple=True,
@@ -427,8 +321,119 @@ aftermath_options = _all(
     ),
 )
 
-inbox_options = _all(
-    formats_option,
+
+def _files(*, required: bool) -> click.Argument:
+    return click.Argument(
+        ["files"],
+        nargs=-1,
+        required=required,
+        metavar="FILE..." if required else "[FILE...]",
+        type=click.Path(readable=False),
+        envvar="BULK_REMOVE_FILES",
+    )
+
+
+# The options of each command.
+RUN_ID = click.Argument(["run"], required=False, metavar="[RUN]", type=RunId())
+PLAN = (
+    _files(required=True),
+    *_INPUT,
+    *_settings(Part.GUARD),
+    *_settings(Part.REQUEST),
+    *_SERVER,
+    *_STATE_DIR,
+    click.Option(_JSON, is_flag=True, help="Print the plan as JSON, for machines."),
+    click.Option(
+        ["--save"],
+        type=_NEW_FILE,
+        metavar="FILE",
+        help="Save the plan in this new file; `run --plan` then runs just that.",
+    ),
+    click.Option(["--look"], is_flag=True, help="Read the campaign's records and look for each number there."),
+    click.Option(
+        ["--look-csv"], type=_NEW_FILE, metavar="FILE", help="Write what --look saw of each row to this new file."
+    ),
+    _LOOK_MAX,
+)
+RUN = (
+    _files(required=False),
+    *_INPUT,
+    *_settings(Part.GUARD),
+    *_settings(Part.REQUEST),
+    *_settings(Part.RETRY),
+    *_SERVER,
+    _UNTIL,
+    click.Option(
+        ["--plan", "plan_file"],
+        type=_NEW_FILE,
+        metavar="FILE",
+        help="Run exactly this plan, which `plan --save` wrote.",
+    ),
+    _option(
+        "--plan-max-age",
+        type=Age(),
+        default="24h",
+        show_default=True,
+        help="Refuse a saved plan that is older than this.",
+    ),
+    click.Option(
+        ["--backup"], type=_NEW_FILE, metavar="FILE", help="First write the records that will go to this new file."
+    ),
+    _LOOK_MAX,
+    *_AFTERMATH,
+    *_REPORT,
+    *_STATE_DIR,
+)
+RESUME = (RUN_ID, *_settings(*Part, later=Later.RESUME), *_LOGIN, _UNTIL, *_AFTERMATH, *_REPORT, *_STATE_DIR)
+RERUN = (
+    click.Argument(["earlier"], metavar="RUN|REPORT", type=RunOrReport()),
+    *_settings(*Part, later=Later.RERUN),
+    _option("--url", help="The system's address; else the earlier run's."),
+    _option("--system", help="The system's name; else the earlier run's."),
+    *_LOGIN,
+    _UNTIL,
+    *_AFTERMATH,
+    *_REPORT,
+    *_STATE_DIR,
+)
+# Without variables: those are meant for runs, not for a report that is written again.
+REPORT = (
+    RUN_ID,
+    click.Option(
+        ["--format", "form"],
+        type=click.Choice([form.value for form in ReportFormat]),
+        help="Write this format; default: by the file's name, or csv.",
+    ),
+    click.Option(_OUTPUT, type=_NEW_FILE, help="Write the report here; default: the run's folder."),
+    _OVERWRITE,
+    click.Option(["--csv-for"], default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
+    *_STATE_DIR,
+)
+CHECK = (
+    _option("--campaign", "-c", help="Check that this campaign exists."),
+    setting_option(SETTINGS["region"]),
+    *_SERVER,
+)
+SETUP = (setting_option(SETTINGS["campaign"]), *_LOGIN, *_CONNECTION, *_STATE_DIR)
+UI = (
+    *_settings(*Part),
+    *_LOGIN,
+    *_ADDRESS,
+    *_STATE_DIR,
+    click.Option(
+        ["--browser/--no-browser"], default=True, help="Open the page in the browser, or only print its address."
+    ),
+)
+INBOX = (
+    click.Argument(["folder"], type=click.Path(path_type=Path, file_okay=False), metavar="DIR"),
+    *_INPUT,
+    *_settings(Part.GUARD),
+    *_settings(Part.REQUEST),
+    *_settings(Part.RETRY),
+    *_SERVER,
+    _UNTIL,
+    *_AFTERMATH,
+    *_FORMATS,
     _option(
         "--settle",
         type=Duration(),
@@ -436,5 +441,70 @@ inbox_options = _all(
         show_default=True,
         help="Take a file only after it has not changed for this long.",
     ),
-    click.option("--yes", "-y", is_flag=True, help="Needed: an inbox removes without asking."),
+    click.Option(_YES, is_flag=True, help="Needed: an inbox removes without asking."),
+    *_STATE_DIR,
+)
+LOGIN = (
+    _USER,
+    *_CONNECTION,
+    click.Option(["--check/--no-check"], default=True, help="Try the password before it is stored."),
+)
+LOGOUT = (_USER, *_ADDRESS)
+LIST = (click.Option(_JSON, is_flag=True, help="Print JSON, for machines."), *_STATE_DIR)
+SHOW = (RUN_ID, *LIST)
+VERIFY = (
+    RUN_ID,
+    click.Option(["--head"], metavar="HEX", help="Compare with this ledger_head, not with the summaries'."),
+    *LIST,
+)
+ABANDON = (click.Argument(["run"], metavar="RUN", type=RunId()), *_STATE_DIR)
+PRUNE = (
+    click.Option(
+        ["--older-than"],
+        type=Age(),
+        required=True,
+        metavar="AGE",
+        help="Delete runs without activity for this long, for example 90d.",
+    ),
+    click.Option(["--dry-run"], is_flag=True, help="Only show what would be deleted."),
+    click.Option(_YES, is_flag=True, help="Do not ask before deleting."),
+    *_STATE_DIR,
+)
+EXPLAIN = (
+    click.Argument(["number"]),
+    click.Option(["--campaign", "-c"], help="Show only this campaign."),
+    *LIST,
+)
+SIMULATE = (
+    click.Option(
+        ["--port"], type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0: any free one."
+    ),
+    click.Option(["--campaign", "-c", "campaigns"], multiple=True, default=("00001",), show_default=True),
+    click.Option(["--numbers"], help="CSV of the campaign's numbers (first column); else any number exists."),
+    click.Option(["--additional-column"], default="", help="Column of additional numbers, separated by semicolons."),
+    click.Option(["--busy-share"], type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call."),
+    click.Option(
+        ["--busy-seconds"], type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last."
+    ),
+    click.Option(["--duplicate-share"], type=click.FloatRange(0, 1), default=0.0, help="Share with two records."),
+    click.Option(
+        ["--form", "forms"],
+        multiple=True,
+        metavar="FORM[=SHARE]",
+        help="How it holds numbers: national, digits, e164, zeros or spaced.",
+    ),
+    click.Option(["--absent-share"], type=click.FloatRange(0, 1), default=0.0, help="Share that does not exist."),
+    click.Option(["--fault", "faults"], multiple=True, metavar="NAME=RATE", help="For example dropped_after=0.05."),
+    click.Option(
+        ["--rate-limit"], type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none."
+    ),
+    click.Option(["--latency"], type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes."),
+    click.Option(["--seed"], type=int, default=0, show_default=True),
+    click.Option(
+        ["--forbid"],
+        type=click.Choice(("records", "stats", "campaigns")),
+        multiple=True,
+        help="Refuse these calls to the user.",
+    ),
+    click.Option(["--audit"], help="Write what was really done to this JSONL file."),
 )

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bulk_remove.cli.aftermath import in_short
-from bulk_remove.cli.given import AgainOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
-from bulk_remove.core.forms import told_forms
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import ON_KEEP_LIST, OPEN_STATUSES, REHEARSED, CsvFor, ReportFormat, harmless
+from bulk_remove.core.numbers import told_forms
 from bulk_remove.core.timeline import duration
 from bulk_remove.errors import (
     AlteredLedgerError,
@@ -43,7 +42,7 @@ from bulk_remove.run.proof import Explained, Found, Proven, explain_number, expl
 from bulk_remove.run.resume import close_run, ended_run, find_run
 
 
-def list_job(state_dir: Path, *, as_json: bool) -> int:
+def list_job(*, state_dir: Path, as_json: bool) -> int:
     """List the runs. Raises StorageError."""
     screen = Screen()
     runs = past_runs(state_dir)
@@ -59,29 +58,29 @@ def list_job(state_dir: Path, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
+def show_run_job(*, run: str | None, state_dir: Path, as_json: bool) -> int:
     """Show one run. Raises InputError, StorageError."""
     screen = Screen()
-    folders = (folder for folder in run_folders(state_dir) if folder.name == name)
-    folder = next(folders, None) if name else find_run(state_dir, "")
+    folders = (folder for folder in run_folders(state_dir) if folder.name == run)
+    folder = next(folders, None) if run else find_run(state_dir, "")
     if folder is None:
         raise InputError(
-            phrase("There is no run {run} in {state_dir}.", run=name, state_dir=state_dir),
+            phrase("There is no run {run} in {state_dir}.", run=run, state_dir=state_dir),
             "See `bulk-remove runs list`, and check --state-dir.",
         )
-    run = past_run(folder)
+    found = past_run(folder)
     if as_json:
-        screen.tell_json(details_as_json(run))
+        screen.tell_json(details_as_json(found))
         return ExitCode.OK
-    for line in (*in_short(run), *_in_full(run)):
+    for line in (*in_short(found), *_in_full(found)):
         screen.tell(line)
     return ExitCode.OK
 
 
-def abandon_job(name: str, state_dir: Path) -> int:
+def abandon_job(*, run: str, state_dir: Path) -> int:
     """Give up a run, so that it is never resumed. Raises InputError, RunLockedError, StorageError."""
     screen = Screen()
-    folder = find_run(state_dir, name)
+    folder = find_run(state_dir, run)
     finished = close_run(folder, time.time(), abandoned=True)
     screen.tell(phrase("Run {name} is abandoned: it cannot be resumed.", name=folder.name))
     if finished is None:
@@ -97,10 +96,10 @@ def abandon_job(name: str, state_dir: Path) -> int:
     return ExitCode.OK
 
 
-def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool) -> int:
+def prune_job(*, state_dir: Path, older_than: float, dry_run: bool, yes: bool) -> int:
     """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
     screen = Screen()
-    condemned = [*prunable(state_dir, older_than_s, time.time())]
+    condemned = [*prunable(state_dir, older_than, time.time())]
     if not condemned:
         screen.tell("No run is that old; nothing is deleted.")
         return ExitCode.OK
@@ -244,7 +243,7 @@ def _faults(faults: Mapping[str, int]) -> str:
     return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
-def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
+def explain_job(*, number: str, campaign: str | None, state_dir: Path, as_json: bool) -> int:
     """Show what all runs did with a number.
 
     Raises InputError when no run contains it, StorageError, and at the end AlteredLedgerError when a ledger was
@@ -363,13 +362,13 @@ _TOLD = {
 }
 
 
-def verify_job(name: str, head: str, state_dir: Path, *, as_json: bool) -> int:
+def verify_job(*, run: str | None, head: str | None, state_dir: Path, as_json: bool) -> int:
     """Check that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    head = head.lower()
+    head = (head or "").lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError("--head is not a ledger's head.", "Give the 64 digits and letters of `ledger_head`.")
-    proof = verify_run(find_run(state_dir, name), head)
+    proof = verify_run(find_run(state_dir, run or ""), head)
     if as_json:
         screen.tell_json(proof_as_json(proof))
         return ExitCode.OK
@@ -408,23 +407,23 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
         )
 
 
-def report_job(options: AgainOptions) -> int:
+def report_job(
+    *, run: str | None, form: str | None, output: Path | None, csv_for: str, overwrite: bool, state_dir: Path
+) -> int:
     """Write a report of an earlier run again. Raises InputError, UsageError, CampaignLockedError, StorageError."""
-    screen = Screen()
-    state_dir, folder = options.state_dir, find_run(options.state_dir, options.run or "")
-    form = _format_of(options.form, options.output)
-    csv_for = CsvFor(options.csv_for)
-    if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
+    folder = find_run(state_dir, run or "")
+    kind = _format_of(form, output)
+    if csv_for != CsvFor.PROGRAMS and kind is not ReportFormat.CSV:
         raise UsageError(
-            phrase("--csv-for is only for CSV, not for {form}.", form=form),
+            phrase("--csv-for is only for CSV, not for {form}.", form=kind),
             "Leave it out, or write --format csv.",
         )
-    path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
+    path = output or folder / f"report.{'summary.' if kind is ReportFormat.JSON else ''}{kind}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, options.overwrite))
-        write_again(ready, settings, ending, form, path, csv_for)
-    screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
+        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, overwrite))
+        write_again(ready, settings, ending, kind, path, CsvFor(csv_for))
+    Screen().tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
 
 

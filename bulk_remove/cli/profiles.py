@@ -22,9 +22,8 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, language_option, nearest, speak_as_asked
 from bulk_remove.cli.signals import opened_by_double_click
-from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
 from bulk_remove.errors import UsageError

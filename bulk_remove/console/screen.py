@@ -21,9 +21,9 @@ from rich.text import Text
 
 from bulk_remove.console.keys import forget_typed, typed_line
 from bulk_remove.console.live import outlet
-from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.limits import MAX_SHARE, Known, share_told
 from bulk_remove.core.model import Rehearsal, Source, Status, harmless
+from bulk_remove.core.numbers import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.plan import (
     LONGEST_NAME,
     TYPED_COUNT_FROM,

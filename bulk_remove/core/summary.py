@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest, form_examples, told_forms
 from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, NumberFormat, Rehearsal, Status
+from bulk_remove.core.numbers import AlsoTry, Forms, Held, Rest, form_examples, told_forms
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, InvariantError
 from bulk_remove.language import Phrase, counted, joined, ours, phrase

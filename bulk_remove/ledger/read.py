@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.lifecycle import (
     Event,
     gone_meanwhile,
@@ -32,6 +31,7 @@ from bulk_remove.core.lifecycle import (
     without_verdict,
 )
 from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome, Status
+from bulk_remove.core.numbers import AlsoTry, Rest
 from bulk_remove.core.plan import CampaignPlan, Keep, KeepList, Plan, SourcePlan
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Level, ceilings_of

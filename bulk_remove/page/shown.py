@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulk_remove.console.screen import form_warnings, percent
-from bulk_remove.core.forms import form_examples
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import LATELY_NUMBERS, MAX_SHARE, Known, Limits, check_limits, share_told
 from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, OPEN_STATUSES, Rehearsal, Source, Status, harmless
+from bulk_remove.core.numbers import form_examples
 from bulk_remove.core.plan import Plan, check_kept, only_short, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,

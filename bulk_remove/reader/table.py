@@ -16,7 +16,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
-from bulk_remove.core.code_column import Beside, find_code_column, names_countries
 from bulk_remove.core.columns import (
     ChosenColumn,
     choose_column,
@@ -31,7 +30,14 @@ from bulk_remove.core.columns import (
     names_phones,
     says_keep,
 )
-from bulk_remove.core.conditions import Condition, names_campaigns, telling_columns
+from bulk_remove.core.conditions import (
+    Beside,
+    Condition,
+    find_code_column,
+    names_campaigns,
+    names_countries,
+    telling_columns,
+)
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError, UsageError
 from bulk_remove.language import ours, phrase

@@ -15,17 +15,19 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
 from bulk_remove.core.columns import COUNTS_UP, find_condition_column, fold, phone_columns, says_keep
 from bulk_remove.core.conditions import (
     CellCounts,
+    CodeColumn,
     Condition,
+    Countries,
     MadeUp,
     WholeInput,
     campaign_names,
     is_left_out,
     left_out,
     names_campaigns,
+    names_countries,
     other_campaigns,
     read_campaign,
 )

@@ -38,9 +38,8 @@ from bulk_remove.core.plan import (
     passed,
 )
 from bulk_remove.core.replies import Fault
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Learned, first_size, paced, size_learned, started
+from bulk_remove.core.throttle import BusyPolicy, Learned, RetryPolicy, first_size, paced, size_learned, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError

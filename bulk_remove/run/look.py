@@ -19,8 +19,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bulk_remove.core.forms import AlsoTry, Forms, told_forms, way_reader
 from bulk_remove.core.model import NumberFormat, RowOutcome, harmless
+from bulk_remove.core.numbers import AlsoTry, Forms, told_forms, way_reader
 from bulk_remove.core.replies import Document, Effect, Fault
 from bulk_remove.disk import Aside, written
 from bulk_remove.errors import GuardStop, RefusedError, StorageError, UsageError

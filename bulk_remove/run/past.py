@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bulk_remove.core.forms import Held
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
+from bulk_remove.core.numbers import Held
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
 from bulk_remove.errors import StorageError

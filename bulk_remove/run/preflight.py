@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeGuard
 
 from bulk_remove.core.conditions import is_campaign
-from bulk_remove.core.forms import Held, forms_held
 from bulk_remove.core.model import harmless
+from bulk_remove.core.numbers import Held, forms_held
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import LONGEST_NAME
 from bulk_remove.core.replies import Document, Effect, Fault

@@ -17,7 +17,6 @@ from typing import Any
 
 from bulk_remove.core.cell_formats import read_as_text
 from bulk_remove.core.chunker import RequestShape, Writing, in_requests, writing_of
-from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, forms_held
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, read_back, status_of
 from bulk_remove.core.model import (
     FINAL_STATUSES,
@@ -34,7 +33,7 @@ from bulk_remove.core.model import (
     harmless,
     mask,
 )
-from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.numbers import AlsoTry, Forms, Held, Normaliser, NumberRules, chosen_forms, forms_held
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.errors import GuardStop, InputError, UsageError

@@ -28,7 +28,6 @@ from bulk_remove.core.chunker import (
     pack,
     timed,
 )
-from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
     IN_A_CALL,
@@ -42,10 +41,10 @@ from bulk_remove.core.lifecycle import (
 )
 from bulk_remove.core.limits import LATELY_NUMBERS, Lately, batch_of
 from bulk_remove.core.model import Again, Alike, Chunk, NumberState
+from bulk_remove.core.numbers import Forms
 from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_delay_s
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Ceilings
+from bulk_remove.core.throttle import BusyPolicy, Ceilings, RetryPolicy, Step, backoff_s, busy_delay_s
 from bulk_remove.core.timeline import Window
 from bulk_remove.core.verdicts import Verdict, unasked_detail
 from bulk_remove.language import counted, ours, phrase

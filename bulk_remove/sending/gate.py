@@ -1,4 +1,4 @@
-"""The gate that all workers pass before a request. It waits as core/retry.py and core/throttle.py decide.
+"""The gate that all workers pass before a request. It waits as core/throttle.py decides.
 
 `Halt` stops or pauses all workers. `SystemClock` has the clocks and the random numbers. Waiting times do not depend on
 the machine's clock, which may be set at any moment: `now_us` runs while the machine is awake, `wall_s` also while it
@@ -26,32 +26,13 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from bulk_remove.core import throttle as throttling
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.retry import Breaker, RetryBudget, admit, answered, earn, failed, spend
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import (
-    Pauses,
-    Steering,
-    Throttle,
-    Trip,
-    begun,
-    borne,
-    departure,
-    ended,
-    held_us,
-    pushed_back,
-    rate_now,
-    recapped,
-    rested,
-    slot,
-    told,
-    unanswered,
-    withdrawn,
-)
-from bulk_remove.core.throttle import answered as answered_in
+from bulk_remove.core.throttle import Breaker, Pauses, RetryBudget, Steering, Throttle, Trip
 from bulk_remove.core.timeline import Snapshot, Wait, Window, duration, next_opening, told_moment
 from bulk_remove.disk import private
 
@@ -221,7 +202,7 @@ class Gate:
     @property
     def borne(self) -> float | None:
         """The requests per second that the server accepted for a while, or None after too few requests."""
-        return borne(self._throttle, self._clock.now_us())
+        return throttling.borne(self._throttle, self._clock.now_us())
 
     @property
     def hopeless(self) -> bool:
@@ -239,7 +220,7 @@ class Gate:
         left_us = self._throttle.pace.not_before_us - now_us
         return replace(
             counts,
-            rate=rate_now(self._throttle, now_us),
+            rate=throttling.rate_now(self._throttle, now_us),
             failing_for_s=failing_for_s,
             under_way=self._throttle.under_way,
             paused_for_s=paused_for_s,
@@ -257,7 +238,7 @@ class Gate:
         now_us = self._clock.now_us()
         if wanted.ceilings != self._throttle.ceilings:
             eased = wanted.ceilings != wanted.given
-            self._throttle = recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
+            self._throttle = throttling.recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
             self._freed.set()
         if not wanted.paused:
             self._keyed_us = None
@@ -289,17 +270,17 @@ class Gate:
         if self._keyed_us is not None or self.opens_s is not None:
             if not self._halt.called:
                 self._halt.going.clear()
-            self._pauses = begun(self._pauses, now_us)
+            self._pauses = throttling.begun(self._pauses, now_us)
         elif self._pauses.since_us is not None:
-            self._throttle = rested(self._throttle, self._pauses.since_us, now_us)
-            self._pauses = ended(self._pauses, now_us)
+            self._throttle = throttling.rested(self._throttle, self._pauses.since_us, now_us)
+            self._pauses = throttling.ended(self._pauses, now_us)
             self._halt.going.set()
 
     @property
     def _sending_us(self) -> int:
         """The time for the breaker. It stops during a pause, because then nothing can be answered."""
         now_us = self._clock.now_us()
-        return now_us - held_us(self._pauses, 0, now_us)
+        return now_us - throttling.held_us(self._pauses, 0, now_us)
 
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot. Returns False if the run is stopping."""
@@ -312,7 +293,7 @@ class Gate:
                 return False
             if is_probe or not self.breaker.is_open:
                 return True
-            self._throttle = withdrawn(self._throttle)  # the breaker opened meanwhile: only probes may go
+            self._throttle = throttling.withdrawn(self._throttle)  # the breaker opened meanwhile: only probes may go
             self._freed.set()
         return False
 
@@ -326,7 +307,7 @@ class Gate:
                     self._freed.clear()
                     await self._freed.wait()
                     continue
-                self._throttle, wait_us = slot(self._throttle, self._clock.now_us())
+                self._throttle, wait_us = throttling.slot(self._throttle, self._clock.now_us())
                 if not wait_us:
                     return True
                 await self._halt.nap(wait_us / SECOND_US)
@@ -336,7 +317,7 @@ class Gate:
         """Wait until a request may be sent, which must then happen at once. None if the run is stopping or paused."""
         while not self._looked() and self._halt.going.is_set():
             now_us = self._clock.now_us()
-            throttle, wait_us = departure(self._throttle, now_us)
+            throttle, wait_us = throttling.departure(self._throttle, now_us)
             wait_us = wait_us or self._account.depart(now_us)
             if not wait_us:
                 self._throttle = throttle
@@ -361,21 +342,21 @@ class Gate:
         """Note how a request with a slot ended. `trip` is None if it was never sent."""
         now_us, waited_until_us = self._clock.now_us(), self._throttle.pace.not_before_us
         if trip is None:
-            self._throttle = withdrawn(self._throttle)
+            self._throttle = throttling.withdrawn(self._throttle)
         elif isinstance(answer, Reply):
-            self._throttle = answered_in(self._throttle, trip, now_us)
+            self._throttle = throttling.answered(self._throttle, trip, now_us)
         elif answer.throttled:
             asked_s = answer.retry_after_s
             pause_us = None if asked_s is None else round(asked_s * SECOND_US)
-            self._throttle = pushed_back(self._throttle, trip, now_us, pause_us)
+            self._throttle = throttling.pushed_back(self._throttle, trip, now_us, pause_us)
         elif answer.effect is Effect.IN_DOUBT:
-            self._throttle = unanswered(self._throttle)
+            self._throttle = throttling.unanswered(self._throttle)
         else:
-            self._throttle = withdrawn(self._throttle)
+            self._throttle = throttling.withdrawn(self._throttle)
         if isinstance(answer, Fault) and answer.effect is Effect.DENIED:
             self._denied(now_us if trip is None else trip.departed_us)
         if answer.quota is not None:
-            self._throttle = told(self._throttle, answer.quota, now_us)
+            self._throttle = throttling.told(self._throttle, answer.quota, now_us)
         if self._throttle.pace.not_before_us > max(now_us, waited_until_us):
             after_s = answer.retry_after_s if isinstance(answer, Fault) else None
             used_up_s = answer.quota.reset_s if answer.quota is not None and not answer.quota.remaining else 0.0
@@ -393,7 +374,7 @@ class Gate:
 
     async def _admitted(self) -> bool:
         while not self._halt.called:
-            self.breaker, wait_us = admit(self.breaker, self._sending_us)
+            self.breaker, wait_us = throttling.admit(self.breaker, self._sending_us)
             if not wait_us:
                 return True
             await self._halt.nap(wait_us / SECOND_US)
@@ -402,10 +383,10 @@ class Gate:
     async def _afforded(self, *, retry: bool) -> bool:
         # Probes do not use the retry budget: the breaker spaces them already.
         if not retry or self.breaker.is_open:
-            self._budget = self._budget if retry else earn(self._budget)
+            self._budget = self._budget if retry else throttling.earn(self._budget)
             return True
         while not self._halt.called:
-            self._budget, wait_us = spend(self._budget, self._clock.now_us())
+            self._budget, wait_us = throttling.spend(self._budget, self._clock.now_us())
             if not wait_us:
                 return True
             await self._halt.nap(wait_us / SECOND_US)
@@ -413,7 +394,7 @@ class Gate:
 
     def answered(self) -> None:
         """Note that the server is there: by a reply that is in the ledger, or by a refusal."""
-        self.breaker = answered(self.breaker)
+        self.breaker = throttling.closed(self.breaker)
         self.answered_at_us = self._clock.now_us()
         self.denials = 0
 
@@ -423,7 +404,7 @@ class Gate:
             self.answered()
         else:
             at_once = fault.effect is Effect.DENIED and not asked_anew
-            self.breaker = failed(self.breaker, self._sending_us, at_once=at_once)
+            self.breaker = throttling.failed(self.breaker, self._sending_us, at_once=at_once)
 
 
 _account_log = logging.getLogger("bulk_remove.account")

@@ -1,7 +1,7 @@
 """The workers. Each brings one chunk at a time to its verdicts.
 
 The order of an attempt is the heart of the tool: a slot, the intent on disk, the departure, the request, the verdicts
-on disk, and only then the count. Only tenacity retries, and core/retry.py decides whether it does.
+on disk, and only then the count. Only tenacity retries, and core/throttle.py decides whether it does.
 """
 
 import asyncio
@@ -18,9 +18,18 @@ from bulk_remove.core.model import Brackets, Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.replies import CONNECTION_LOST, NOT_SENT, Fault, Reply
-from bulk_remove.core.retry import Breaker, Decision, Step, Trial, decide
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
+from bulk_remove.core.throttle import (
+    Breaker,
+    Decision,
+    Steering,
+    Step,
+    Trial,
+    Trip,
+    decide,
+    steering_from,
+    throttle_for,
+)
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
 from bulk_remove.sending.gate import Gate, Halt, Outside
@@ -37,7 +46,7 @@ class _AskAgain(Exception):  # noqa: N818 - makes tenacity wait and try again
 
 
 def _stated(state: RetryCallState) -> float:
-    """Wait as long as core/retry.py decided."""
+    """Wait as long as core/throttle.py decided."""
     error = state.outcome.exception() if state.outcome else None
     return error.delay_s if isinstance(error, _AskAgain) else 0.0
 

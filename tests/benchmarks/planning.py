@@ -12,8 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bulk_remove.core.forms import AlsoTry, Forms
-from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.numbers import AlsoTry, Forms, NumberRules
 from tests.benchmarks.measuring import measure, need_account, numbers_file, spread
 
 _FIRST = 500_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.cli.starter import with_profile
+from bulk_remove.cli.config_jobs import with_profile
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from tests.support.processes import Running, bulk_remove, environment, simulator
 from tests.support.terminal import Sitting, sitting

@@ -1,8 +1,7 @@
 import pytest
 
-from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Status
-from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.numbers import AlsoTry, Forms, Held, NumberRules, Rest
 from bulk_remove.core.summary import Advice, Ending, NoneFound, about_a_guess, advise
 from bulk_remove.core.verdicts import UnaskedRemoval
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.retry import Breaker, RetryBudget, admit, answered, earn, failed, spend
+from bulk_remove.core.throttle import Breaker, RetryBudget, admit, closed, earn, failed, spend
 
 SECOND = 1_000_000
 
@@ -16,9 +16,9 @@ def tripped(times: int = 3, at_us: int = 0) -> Breaker:
 def test_it_opens_at_the_threshold_and_any_reply_closes_it() -> None:
     assert not tripped(2).is_open
     assert tripped(3).is_open
-    assert not answered(tripped(3)).is_open
-    assert answered(tripped(1)) == answered(tripped(3)) == Breaker(3, 900 * SECOND)
-    assert answered(Breaker(3, 1)) == Breaker(3, 1)
+    assert not closed(tripped(3)).is_open
+    assert closed(tripped(1)) == closed(tripped(3)) == Breaker(3, 900 * SECOND)
+    assert closed(Breaker(3, 1)) == Breaker(3, 1)
 
 
 def test_a_denial_opens_it_at_once_and_counts_as_one_fault_when_it_is_open() -> None:
@@ -116,7 +116,7 @@ def test_the_wait_for_a_retry_is_in_whole_microseconds() -> None:
 def test_a_reply_to_a_probe_ends_the_probing() -> None:
     probing, wait_us = admit(tripped(), 5 * SECOND)
     assert (probing.probing, wait_us) == (True, 0)
-    assert answered(probing) == Breaker(3, 900 * SECOND)
+    assert closed(probing) == Breaker(3, 900 * SECOND)
 
 
 def test_a_retry_earlier_than_the_last_one_takes_nothing_more() -> None:

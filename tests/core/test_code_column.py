@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.code_column import Beside, CodeColumn, CodeKind, Countries, find_code_column, names_countries
 from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, fold
+from bulk_remove.core.conditions import Beside, CodeColumn, CodeKind, Countries, find_code_column, names_countries
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError

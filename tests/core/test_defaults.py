@@ -20,10 +20,21 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.pace import LATENESS_US, pace_for
 from bulk_remove.core.plan import CampaignPlan, Plan
 from bulk_remove.core.replies import NOT_SENT, Effect, Fault
-from bulk_remove.core.retry import Breaker, Decision, RetryBudget, Step, Trial
 from bulk_remove.core.spelling import MAX_DIGITS, POLAND, Reading, region_of
 from bulk_remove.core.summary import CampaignResult, NoneFound, Proof
-from bulk_remove.core.throttle import LEVELS, START_SHARE, Ceilings, Level, steering_from, throttle_for
+from bulk_remove.core.throttle import (
+    LEVELS,
+    START_SHARE,
+    Breaker,
+    Ceilings,
+    Decision,
+    Level,
+    RetryBudget,
+    Step,
+    Trial,
+    steering_from,
+    throttle_for,
+)
 from bulk_remove.core.verdicts import DETAIL_MAX_CHARS, Verdict
 
 

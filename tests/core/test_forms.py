@@ -5,10 +5,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bulk_remove.core.forms import (
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import (
     AlsoTry,
     Forms,
     Held,
+    Normaliser,
+    NumberRules,
     Rest,
     chosen_forms,
     form_examples,
@@ -17,8 +20,6 @@ from bulk_remove.core.forms import (
     parse_also_try,
     told_forms,
 )
-from bulk_remove.core.model import NumberFormat
-from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InvariantError, UsageError
 
 PLUS, INTERNATIONAL, ZEROS, NATIONAL_FORM = AlsoTry.PLUS, AlsoTry.INTERNATIONAL, AlsoTry.ZEROS, AlsoTry.NATIONAL

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.replies import PAUSE_MAX_S, Effect, Fault
-from bulk_remove.core.retry import BusyPolicy, Decision, RetryPolicy, Step, Trial, backoff_s, busy_delay_s, decide
+from bulk_remove.core.throttle import BusyPolicy, Decision, RetryPolicy, Step, Trial, backoff_s, busy_delay_s, decide
 
 POLICY = RetryPolicy(tries=4, give_up_after_s=100.0, backoff_first_s=1.0, backoff_max_s=10.0)
 draws = st.floats(0, 1, exclude_max=True)

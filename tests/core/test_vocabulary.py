@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import pytest
 
-from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import REPORT_COLUMNS, Brackets, CsvFor, NumberFormat, ReportFormat, Status
+from bulk_remove.core.numbers import AlsoTry, Rest
 from bulk_remove.core.plan import Consent
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key, Level

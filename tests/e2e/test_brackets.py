@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove import Server, Settings, Status, remove_files
-from bulk_remove.core.retry import Breaker, RetryPolicy
+from bulk_remove.core.throttle import Breaker, RetryPolicy
 from bulk_remove.run import job as carry_out
 from bulk_remove.run.finish import Finished
 from bulk_remove.sending import pool

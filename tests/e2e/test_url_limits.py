@@ -13,7 +13,7 @@ import pytest
 
 from bulk_remove import Server, Settings, Status, remove_files, remove_numbers
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.retry import Breaker, RetryPolicy
+from bulk_remove.core.throttle import Breaker, RetryPolicy
 from bulk_remove.errors import GuardStop
 from bulk_remove.run import job as carry_out
 from bulk_remove.sending import pool

@@ -14,7 +14,7 @@ from bulk_remove.core.summary import Ending
 
 PACKAGE = Path(__file__).parents[2] / "bulk_remove"
 
-_FOR_MACHINES = {"api.py", "run/after.py", "cli/starter.py", "language.py"}
+_FOR_MACHINES = {"api.py", "run/after.py", "language.py"}
 """Files whose texts are for programs, or are written into files that stay in English."""
 _NOT_SAID = {
     "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "K | Alike[K]",
@@ -23,12 +23,13 @@ _NOT_SAID = {
     "end the run", "read back from {file}", "the ledger's JSON is not an object",
     "bind ^I rl_complete", "tab: complete",
     "bulk-remove plan", "config init", "runs list", "runs verify",
-    "(standard input)", "Permission denied", "numer numery nr number numbers num no nummer kontakt contact",
+    "(standard input)", "Permission denied", "The files that plan and run read if none are given.",
+    "numer numery nr number numbers num no nummer kontakt contact",
 }  # fmt: skip
 """Names and formats that no operator reads."""
 _SQL_OR_PATTERN = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|BEGIN|FROM|coalesce|instr|import sys)\b"
-    r"|default-src |.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
+    r"|# |default-src |.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
 _SAYING = {"phrase", "say", "ours", "translated", "table.add"}
 _NOT_SAYING = ("log.", "_account_log.", "re.", "InvariantError", "cast")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bulk_remove.core.forms import AlsoTry, Rest
+from bulk_remove.core.numbers import AlsoTry, Rest
 from bulk_remove.core.replies import Document, Effect, Fault, fault_of_status
 from bulk_remove.errors import RefusedError, UnavailableError
 from bulk_remove.run.preflight import (

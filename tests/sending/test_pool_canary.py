@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.core.chunker import RequestShape, size_from
-from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import Event, Phase
 from bulk_remove.core.model import Alike, NumberState
-from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.numbers import Forms, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Ceilings
+from bulk_remove.core.throttle import BusyPolicy, Ceilings, RetryPolicy
 from bulk_remove.core.verdicts import Verdict
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bulk_remove.core.forms import AlsoTry
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Alike, Status
+from bulk_remove.core.numbers import AlsoTry
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.verdicts import Verdict

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bulk_remove.core import numbers, spelling
-from bulk_remove.core.code_column import CodeColumn, Joined
-from bulk_remove.core.conditions import WholeInput
+from bulk_remove.core.conditions import CodeColumn, Joined, WholeInput
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import DECIMAL, Reading, misspelling, reading
 from bulk_remove.run.intake import KeepLists

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from bulk_remove.core import replies, retry, verdicts
+from bulk_remove.core import replies, throttle, verdicts
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Alike, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply, read_reply
-from bulk_remove.core.retry import Decision, RetryPolicy, Step, Trial
 from bulk_remove.core.spelling import Region
+from bulk_remove.core.throttle import Decision, RetryPolicy, Step, Trial
 from bulk_remove.core.verdicts import Verdict
 from bulk_remove.ledger import Sending
 from bulk_remove.sending import client
@@ -88,11 +88,11 @@ def only_200_read(broken: pytest.MonkeyPatch) -> None:
 
 
 def a_stray_denial_believed(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(retry, "DENIALS", 1)
+    broken.setattr(throttle, "DENIALS", 1)
 
 
 def a_denial_never_believed(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(retry, "DENIALS", 1_000)
+    broken.setattr(throttle, "DENIALS", 1_000)
 
 
 def the_url_s_length_never_suspected(broken: pytest.MonkeyPatch) -> None:
@@ -100,8 +100,8 @@ def the_url_s_length_never_suspected(broken: pytest.MonkeyPatch) -> None:
         decision = denied(policy, fault, trial, draw)
         return Decision(Step.END_RUN) if decision.step in {Step.PROBE, Step.SPLIT} else decision
 
-    denied = retry._after_denial
-    broken.setattr(retry, "_after_denial", end)
+    denied = throttle._after_denial
+    broken.setattr(throttle, "_after_denial", end)
 
 
 def the_number_tried_alone_sent_again_for_the_rest(broken: pytest.MonkeyPatch) -> None:

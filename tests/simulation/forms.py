@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bulk_remove.core.forms import AlsoTry
+from bulk_remove.core.numbers import AlsoTry
 
 LOCAL_DIGITS = 9
 """A shorter number is an internal one, which has its planned form alone."""

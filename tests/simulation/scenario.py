@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
-from bulk_remove.core.forms import AlsoTry
 from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import AlsoTry
 from bulk_remove.settings import Settings
 from tests.simulation.clocks import Clocks, clocks
 from tests.simulation.forms import Forms, forms_of

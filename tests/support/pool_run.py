@@ -7,15 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from bulk_remove.core.chunker import ENCODED, RequestShape, Writing, size_from
-from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
-from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.numbers import AlsoTry, Forms, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Ceilings, Key, pressed
+from bulk_remove.core.throttle import BusyPolicy, Ceilings, Key, RetryPolicy, pressed
 from bulk_remove.core.timeline import Snapshot, Window
 from bulk_remove.ledger import Outcomes
 from bulk_remove.sending import Outside, Pool, PoolSettings
