@@ -487,8 +487,8 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING and pool.missing:
-        campaign, lately = pool.missing
+    if ending is Ending.MISSING and pool.books.missing:
+        campaign, lately = pool.books.missing
         guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
@@ -562,15 +562,16 @@ async def _try_canary(
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
     """Return what is known about a host after the session."""
-    learned = known
-    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
-        learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
-    if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
-        learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    if pool.rate is None:
+    learned, rate = known, pool.gate.borne
+    longest_line, brackets = pool.books.line.longest, pool.books.writing.known
+    if longest_line != known.longest_line and (longest_line or 0) >= SHORTEST_LINE:
+        learned = replace(learned, longest_line=longest_line, line_at_s=now_s)
+    if settings.brackets is Brackets.AUTO and brackets != known.brackets:
+        learned = replace(learned, brackets=brackets, brackets_at_s=now_s)
+    if rate is None:
         return learned
-    numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
-    return paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
+    numbers = size_learned(known.numbers, pool.books.size.most, settings.max_numbers_per_request)
+    return paced(learned, rate, settings.ceilings().rate, numbers, now_s)
 
 
 def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:

@@ -13,8 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Phase
-from bulk_remove.core.limits import Lately
-from bulk_remove.core.model import Brackets, Chunk
+from bulk_remove.core.model import Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.replies import CONNECTION_LOST, NOT_SENT, Fault, Reply
@@ -52,7 +51,7 @@ def _stated(state: RetryCallState) -> float:
 
 
 class _Asked(NamedTuple):
-    """The result of an attempt. `answer` is None if the run is stopping, `took_us` if the request was never sent."""
+    """An attempt's result: `answer` is None if the run is stopping, `took_us` if the request was never sent."""
 
     attempt_id: int
     answer: Reply | Fault | None
@@ -72,7 +71,8 @@ class _Turn:
 class Pool:
     """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants now. `gone` finds numbers that earlier runs removed.
+    `steering` is what the operator wants now, `books` what is known about the server. `gone` finds numbers that earlier
+    runs removed.
     """
 
     def __init__(
@@ -92,24 +92,21 @@ class Pool:
         workers = settings.ceilings.at_once
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
         throttle = throttle_for(settings.ceilings, clock.now_us())
-        gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
+        self.gate = gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
         feeder = Feeder(
             journal,
             clock,
             halt,
-            self._shape_of,
-            lambda: not self._books.writing.settled,
+            lambda campaign: self.books.shape_of(campaign),  # noqa: PLW0108 - there are no books yet
+            lambda: not self.books.writing.settled,
             # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
             settings.busy.delay_first_s / 6,
         )
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
-        self._books = Bookkeeper(self._desk, shape_of)
+        self.books = Bookkeeper(self._desk, shape_of)
         self._begun = False
         self.steering = steering_from(settings.ceilings)
-
-    def _shape_of(self, campaign: str) -> RequestShape:
-        return self._books.shape_of(campaign)
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
@@ -119,7 +116,7 @@ class Pool:
     def snapshot(self) -> Snapshot:
         """Return the progress of the run."""
         desk, tally = self._desk, self._desk.tally
-        due_s, busy_until_s = desk.feeder.next_due_s, self._books.busy_until_s
+        due_s, busy_until_s = desk.feeder.next_due_s, self.books.busy_until_s
         counts = Snapshot(
             {phase: count for phase, count in tally.phases.items() if count > 0},
             tally.requests,
@@ -148,31 +145,6 @@ class Pool:
         """The fault that ended the run, if one did."""
         return self._desk.halt.fault
 
-    @property
-    def rate(self) -> float | None:
-        """The requests per second that the server accepted, or None after too few requests."""
-        return self._desk.gate.borne
-
-    @property
-    def missing(self) -> tuple[str, Lately] | None:
-        """The campaign that ended the run because its last numbers are not there, with these numbers."""
-        return self._books.missing
-
-    @property
-    def numbers(self) -> int:
-        """How many numbers in a request the server handled fast enough."""
-        return self._books.size.most
-
-    @property
-    def longest_line(self) -> int | None:
-        """The longest request line that the server may accept, in bytes. None if no line was too long."""
-        return self._books.line.longest
-
-    @property
-    def brackets(self) -> Brackets | None:
-        """How the host reads brackets, as far as that is known."""
-        return self._books.writing.known
-
     async def try_canary(self, campaign: str = "") -> Ending:
         """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does.
 
@@ -199,7 +171,7 @@ class Pool:
         if not self._begun:
             self._begun = True
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
-            await self._books.begin()
+            await self.books.begin()
             self._desk.tally.waiting += await self._desk.journal.write(lambda steps: steps.waiting_stragglers())
         settings, gate = self._desk.settings, self._desk.gate
         gate.keep_to(settings.windows)
@@ -236,7 +208,7 @@ class Pool:
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Bring a chunk to its verdicts. Returns its parts if it was split."""
-        if await self._books.skip(chunk):
+        if await self.books.skip(chunk):
             return ()
         turn = _Turn(chunk, self._desk.clock.now_us())
         try:
@@ -252,20 +224,20 @@ class Pool:
 
     async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
         """Send a chunk once. Returns its parts if it was split. Raises _AskAgain if it must be retried."""
-        if parts := await self._books.cut(turn.chunk):
+        if parts := await self.books.cut(turn.chunk):
             return parts
         turn.tries += 1
         attempt_id, answer, took_us = await self._ask(turn.chunk, retry=turn.tries > 1)
         if isinstance(answer, Reply):
-            await self._books.replied(turn.chunk, attempt_id, answer)
+            await self.books.replied(turn.chunk, attempt_id, answer)
         if answer is None or isinstance(answer, Reply):
             return ()
         trial = self._trial(turn, answer)
         decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
-        if self._books.blames_brackets(turn.chunk, answer):
+        if self.books.blames_brackets(turn.chunk, answer):
             decision = Decision(Step.RETRY, decision.delay_s)
         log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
-        turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
+        turn.chunk, halves = await self.books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
             raise _AskAgain(decision.delay_s)
         if decision.step is Step.PROBE:  # the rest waits for the result of the one number
@@ -275,8 +247,8 @@ class Pool:
 
     def _trial(self, turn: _Turn, fault: Fault) -> Trial:
         """Return what `decide` must know about the tries of a chunk, including this fault."""
-        chunk, books, gate = turn.chunk, self._books, self._desk.gate
-        numbers = len(chunk.numbers)
+        chunk, books, gate = turn.chunk, self.books, self._desk.gate
+        numbers, answered_us = len(chunk.numbers), gate.answered_at_us
         longest = not books.line.is_known_for(numbers)
         broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
         turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
@@ -284,17 +256,12 @@ class Pool:
             turn.tries,
             turn.server_errors,
             numbers,
-            alive=self._answers_others(turn.begun_us),
+            alive=answered_us is not None and answered_us >= turn.begun_us and not gate.breaker.is_open,
             passed=books.line.most_answered > 0,
             denials=gate.denials,
             longest=longest,
             told_apart=books.line.told_apart(chunk.chunk_id),
         )
-
-    def _answers_others(self, since_us: int) -> bool:
-        """Return whether the server has answered another request since the chunk was begun."""
-        answered_at_us = self._desk.gate.answered_at_us
-        return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.breaker.is_open
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
         """Make one attempt and return its result."""
@@ -326,7 +293,7 @@ class Pool:
         try:
             begun_s = desk.clock.wall_s()
             attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-            shape, now_s = self._books.shape_of(chunk.campaign), desk.clock.wall_s()
+            shape, now_s = self.books.shape_of(chunk.campaign), desk.clock.wall_s()
             answer = await self._sender.delete(chunk, shape, now_s, departure, arrival)
         finally:
             desk.gate.came_back(trip, answer)
@@ -334,7 +301,7 @@ class Pool:
         if trip is not None:
             now_us = desk.clock.now_us()
             took_us = (now_us if arrived_us is None else arrived_us) - trip.departed_us
-            self._books.took(chunk, took_us, now_us - trip.departed_us, answer)
+            self.books.took(chunk, took_us, now_us - trip.departed_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return _Asked(attempt_id, None)

@@ -57,7 +57,7 @@ def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
         async def departure() -> bool:
             return await desk.gate.departure() is not None
 
-        shape = self._shape_of(chunk.campaign)
+        shape = self.books.shape_of(chunk.campaign)
         answer = await self._sender.delete(chunk, shape, begun_s, departure, lambda: None)
         desk.gate.came_back(None, answer)
         return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer, 0

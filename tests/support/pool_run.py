@@ -157,7 +157,7 @@ class Run:
         for moment_s in self._look_at_s:
             loop.call_at(moment_s, lambda: self.looks.append(pool.snapshot()))
         ending = await pool.drain()
-        self.longest_line, self.brackets = pool.longest_line, pool.brackets
+        self.longest_line, self.brackets = pool.books.line.longest, pool.books.writing.known
         return ending, pool.fault, pool.snapshot(), loop.time()
 
     def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
