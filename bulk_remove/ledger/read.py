@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from math import ceil
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -375,10 +376,12 @@ _HOLDS_UNSENT = "instr(char(10) || numbers || char(10), char(10) || char(10))"
 _HOLDS = "instr(char(10) || numbers || char(10), char(10) || ? || char(10))"
 
 
+_CARRIERS = f"SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk WHERE {_HOLDS}"  # noqa: S608 - constant
 _ATTEMPTS = (
     "SELECT begun_at_s, ended_at_s, ifnull(result, ''), request_id FROM attempt"
     " WHERE chunk_id = ? AND result IS NOT 'not sent' ORDER BY attempt_id"
 )
+_NEWER = "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?"
 
 
 class TracedRow(NamedTuple):
@@ -423,30 +426,27 @@ class Trace(NamedTuple):
     states: tuple[TracedState, ...]
 
 
-class _Carrier(NamedTuple):
-    """A chunk with the number."""
-
-    chunk_id: int
-    campaign: str
-    sent: str
-    others: int
-    ordinal: int
-    planned: NumberState | None
-
-
 def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
     """Return the trace of a number in these forms, the planned one first. `read` reads cells as numbers."""
+    requests: list[TracedRequest] = []
+    states: list[TracedState] = []
     with store.reading() as connection:
-        carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
-        requests = sorted(
-            (
-                TracedRequest(carrier.campaign, carrier.sent, carrier.others, *attempt)
-                for carrier in carriers
-                for attempt in connection.execute(_ATTEMPTS, (carrier.chunk_id,))
-            ),
-            key=lambda request: request.begun_at_s,
-        )
-        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(_states(connection, carriers)))
+        standing = _standing(connection)
+        for form in forms:
+            for chunk_id, campaign, joined, first_ordinal, packed in connection.execute(_CARRIERS, (form,)):
+                numbers = joined.split("\n")
+                attempts = connection.execute(_ATTEMPTS, (chunk_id,))
+                requests += [TracedRequest(campaign, form, len(numbers) - 1, *attempt) for attempt in attempts]
+                if first_ordinal is None:
+                    continue
+                place = numbers.index(form)
+                newer = connection.execute(_NEWER, (first_ordinal + place,)).fetchone()
+                last, newest, carrier_id = newer or (form, "", chunk_id)
+                state = unpack_state(newest) if newer else unpack_states(packed, len(numbers))[place]
+                state = standing(carrier_id, state)
+                states.append(TracedState(campaign, form if nowhere(state) else last, state))
+        requests.sort(key=attrgetter("begun_at_s"))
+        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(states))
 
 
 def _rows(
@@ -471,32 +471,6 @@ def _rows(
                     block.campaigns[place],
                     block.problems.get(place, ""),
                 )
-
-
-def _carriers(connection: sqlite3.Connection, form: str) -> Iterator[_Carrier]:
-    chunks = connection.execute(
-        f"SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM chunk WHERE {_HOLDS}",  # noqa: S608 - see above
-        (form,),
-    )
-    for chunk_id, campaign, joined, first_ordinal, ordinals, states in chunks:
-        numbers = joined.split("\n")
-        place = numbers.index(form)
-        planned = None if first_ordinal is None else unpack_states(states, len(numbers))[place]
-        ordinal = orjson.loads(ordinals)[place] if first_ordinal is None else first_ordinal + place
-        yield _Carrier(chunk_id, campaign, form, len(numbers) - 1, ordinal, planned)
-
-
-def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Iterator[TracedState]:
-    standing = _standing(connection)
-    for carrier in carriers:
-        if carrier.planned is None:
-            continue
-        newer = connection.execute(
-            "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?", (carrier.ordinal,)
-        ).fetchone()
-        last, packed, chunk_id = newer or (carrier.sent, "", carrier.chunk_id)
-        state = standing(chunk_id, unpack_state(packed) if newer else carrier.planned)
-        yield TracedState(carrier.campaign, carrier.sent if nowhere(state) else last, state)
 
 
 class RunFacts(NamedTuple):
