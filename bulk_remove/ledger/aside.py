@@ -29,26 +29,20 @@ _FEW_ROWS = 5_000
 """So many rows are compared in memory, in less time than it takes to import numpy for more of them."""
 
 
-class RowKeys:
+class RowKeys(ExitStack):
     """Finds rows that repeat an earlier one. Many rows wait in a temporary file, which the context removes.
 
     Raises StorageError.
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._rows = 0
         self._first: dict[tuple[object, str], int] = {}
         self._repeats: list[tuple[int, int]] = []
         self._calls: list[Callable[[Buckets], None]] = []
         self._buckets: Buckets | None = None
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     def add(self, numbers: Sequence[str], groups: Sequence[str] = ()) -> None:
         """Add the numbers of the next rows, with their groups if there are several. An empty text is a row without one.
@@ -66,7 +60,7 @@ class RowKeys:
         if self._buckets is None and self._rows + len(rows) > _FEW_ROWS:
             from bulk_remove.ledger.distinct import Buckets  # noqa: PLC0415 - numpy takes a tenth of a second
 
-            self._buckets = self._open.enter_context(Buckets(self._path))
+            self._buckets = self.enter_context(Buckets(self._path))
             for earlier in self._calls:
                 earlier(self._buckets)
             self._calls, self._first, self._repeats = [], {}, []

@@ -131,7 +131,7 @@ class Outcomes:
                         for at in [seq - first_seq for seq, _ in wanted.until(after_seq)]
                     ],
                 )
-                yield _copy_to_duplicates(connection, outcomes, earlier)
+                yield _copy_to_duplicates(connection, outcomes, earlier) if earlier else outcomes
                 first_seq = after_seq
 
     def totals(self) -> Totals:
@@ -360,8 +360,6 @@ def _copy_to_duplicates(
     connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]
 ) -> OutcomeBlock:
     """Give the duplicates the states of their first rows."""
-    if not earlier:
-        return block
     numbers, states, duplicate_of = [*block.numbers], {}, {}
     for place, first_seq in earlier.items():
         file, row, numbers[place], packed = connection.execute(
@@ -574,6 +572,9 @@ def facts_of(store: Store) -> RunFacts:
     counts = orjson.loads(plan) if plan is not None or approved_by else None
     if counts is None:
         return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
+    for each in counts["campaigns"]:
+        if not {*each["held"]} <= {*AlsoTry, *Rest} or not {*map(type, each["held"].values())} <= {int}:
+            raise ValueError(each["held"])
     planned = Plan(
         run_id,
         destination.host,
@@ -589,7 +590,7 @@ def facts_of(store: Store) -> RunFacts:
             )
             for (packed,), each in zip(sources, counts["sources"], strict=True)
         ),
-        tuple(_campaign_plan(campaign) for campaign in counts["campaigns"]),
+        tuple(checked(CampaignPlan(**each)) for each in counts["campaigns"]),
         settings.ceilings().rate,
         additional_numbers=settings.additional_numbers,
         canary=settings.canary,
@@ -609,12 +610,6 @@ def _read_request(request: str) -> tuple[Settings, Destination, str]:
         checked(Destination.read_back(told["destination"])),
         str(told.get("system_user", "")),
     )
-
-
-def _campaign_plan(properties: Mapping[str, Any]) -> CampaignPlan:
-    if not {*properties["held"]} <= {*AlsoTry, *Rest} or not {*map(type, properties["held"].values())} <= {int}:
-        raise ValueError(properties["held"])
-    return checked(CampaignPlan(**properties))
 
 
 def history(store: Store) -> History:

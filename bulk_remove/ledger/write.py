@@ -612,18 +612,14 @@ class Journal:
         return result
 
     def _serve(self) -> None:
-        while (first := self._calls.get()) is not None:
-            batch = [first]
-            closing = False
-            while len(batch) < _MOST_CALLS_PER_COMMIT and not self._calls.empty():
-                call = self._calls.get()
-                if call is None:
-                    closing = True
-                    break
-                batch.append(call)
+        batch: list[Waiting] = []
+        while (call := self._calls.get()) is not None:
+            batch.append(call)
+            if self._calls.empty() or len(batch) == _MOST_CALLS_PER_COMMIT:
+                self._commit(batch)
+                batch = []
+        if batch:
             self._commit(batch)
-            if closing:
-                return
 
     def _commit(self, batch: list[Waiting]) -> None:
         """Run and commit a batch. An error is passed to all its callers."""

@@ -373,7 +373,7 @@ class Bookkeeper:
         if reply.unasked:
             desk.halt.call(Ending.UNASKED)  # before anything else is sent
             log.error("chunk %d: %s", chunk.chunk_id, unasked_detail(reply.unasked, masked=True))
-        verdicts = _as_meant(chunk, reply)
+        verdicts = _as_meant(chunk, reply) if reply.unasked or chunk.form else reply.verdicts
         other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         moved = partial(self._moved, now_s=now_s, sending_s=desk.gate.sending_s)

@@ -279,33 +279,25 @@ def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
 def _route(connection: Connection) -> tuple[yarl.URL | None, Mapping[str, str], Mapping[str, str]]:
     """Return the proxy, the headers of every request, and those that only a proxy gets that is asked for a tunnel.
 
-    Raises UsageError for an impossible address.
+    The proxy is the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches). HTTP_PROXY is never used:
+    plain http goes only to this machine, else the password would be sent unencrypted. Raises UsageError.
     """
     server = _address(connection.base_url, "--url")
     headers = {"Authorization": aiohttp.encode_basic_auth(connection.user, connection.password)}
-    proxy = _proxy_for(connection, server)
-    if proxy is None or proxy.user is None:
+    text = connection.proxy
+    if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
+        text = getproxies().get("https", "")
+    if not text:
+        return None, headers, {}
+    proxy = _address(text if "://" in text else f"http://{text}", phrase("The proxy (--proxy or HTTPS_PROXY)"))
+    if ":" in (proxy.user or ""):
+        raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
+    if proxy.user is None:
         return proxy, headers, {}
     # aiohttp would encode the login in Latin-1.
     login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
     proxy = proxy.with_user(None)
     return (proxy, headers, login) if server.scheme == "https" else (proxy, headers | login, {})
-
-
-def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
-    """Return the proxy: the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches), else None.
-
-    HTTP_PROXY is never used: plain http goes only to this machine, else the password would be sent unencrypted.
-    """
-    text = connection.proxy
-    if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
-        text = getproxies().get("https", "")
-    if not text:
-        return None
-    proxy = _address(text if "://" in text else f"http://{text}", phrase("The proxy (--proxy or HTTPS_PROXY)"))
-    if ":" in (proxy.user or ""):
-        raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
-    return proxy
 
 
 def _address(text: str, what: str) -> yarl.URL:

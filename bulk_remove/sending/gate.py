@@ -20,11 +20,12 @@ import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bulk_remove.core import throttle as throttling
 from bulk_remove.core.chunker import RequestShape
@@ -428,7 +429,7 @@ _ASK = (
 )
 
 
-class AccountCeiling:
+class AccountCeiling(ExitStack):
     """The shared limit, used by one run. `ceiling` is in requests per second, `run` is the name of the run.
 
     The file must survive the end of a process, but not of the machine. So it is written in transactions without sync.
@@ -436,19 +437,13 @@ class AccountCeiling:
     """
 
     def __init__(self, path: Path, ceiling: float, run: str) -> None:
+        super().__init__()
         self._path = path
         self._ceiling = ceiling
         self._run = run
         self._connection: sqlite3.Connection | None = None
         self._usable = True
         self._noted_us = -_NOTED_EVERY_US
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
 
     def depart(self, now_us: int) -> int:
         """Return 0 if a request may be sent now, which is then counted for all runs, else the microseconds to wait.
@@ -458,7 +453,7 @@ class AccountCeiling:
         if not self._usable:
             return 0
         try:
-            self._connection = self._connection or self._opened()
+            self._connection = self._connection or self.enter_context(closing(self._opened()))
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 return self._depart(self._connection, now_us)
