@@ -453,7 +453,7 @@ def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) ->
         address = Address.parse(to.url)
         output = options.report.output or (Path(to.output) if to.output else None)
         report = _report_of(replace(options.report, output=output), options.user, to)
-        return Job(run.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
+        return Job(run.ready.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
 
     terminal = _Terminal(screen, options)
     changes = options.given.changes(Later.RESUME, typed_only=True)
