@@ -109,8 +109,6 @@ class Removals:
     @cached_property
     def _numbers(self) -> Mapping[str, "ExactNumbers"]:
         """The removed numbers, by campaign. Only eight bytes are kept for each, in a sorted array."""
-        from bulk_remove.ledger.distinct import ExactNumbers  # noqa: PLC0415 - see RowKeys
-
         found: defaultdict[str, list[Keys]] = defaultdict(list)
         with suppress(StorageError, UnavailableError):  # the latter where hosts share their runs
             for ledger in self._ledgers():
@@ -118,11 +116,13 @@ class Removals:
                     break
                 with suppress(StorageError):
                     self._add(ledger, found)
+        if not found:
+            return {}
+        from bulk_remove.ledger.distinct import ExactNumbers  # noqa: PLC0415 - see RowKeys
+
         return {campaign: ExactNumbers(keys) for campaign, keys in found.items()}
 
     def _add(self, ledger: Path, found: Mapping[str, list["Keys"]]) -> None:
-        from bulk_remove.ledger.distinct import keys_of  # noqa: PLC0415 - see RowKeys
-
         with opened_for_reading(ledger) as store, store.reading() as connection:
             facts = facts_of(store)
             if not facts.approved_by or facts.plan is None or facts.destination.host != self._host:
@@ -131,6 +131,8 @@ class Removals:
                 for numbers, states in CampaignStates(connection, campaign).chunks():
                     self._looked_at += len(numbers)
                     if places := states.where(self._was_removed):
+                        from bulk_remove.ledger.distinct import keys_of  # noqa: PLC0415 - see RowKeys
+
                         found[campaign].append(keys_of([numbers[place] for place in places]))
 
     def _was_removed(self, state: NumberState) -> bool:

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -197,16 +197,20 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit all changes inside, or none after an error. Raises StorageError if the disk or the file fails."""
-        recorder = _Recorder(self.connection) if self.ship else None
-        with self.reading():
-            self.connection.execute("BEGIN IMMEDIATE")
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield cast("sqlite3.Connection", recorder or self.connection)
-                with self.ship(recorder.statements) if self.ship and recorder else nullcontext():
-                    self.connection.execute("COMMIT")
+                if self.ship is None:
+                    yield connection
+                    connection.execute("COMMIT")
+                else:
+                    recorder = _Recorder(connection)
+                    yield cast("sqlite3.Connection", recorder)
+                    with self.ship(recorder.statements):
+                        connection.execute("COMMIT")
             finally:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

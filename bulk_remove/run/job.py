@@ -487,7 +487,7 @@ async def carry_out(
     if ending is Ending.MISSING and pool.books.missing:
         campaign, lately = pool.books.missing
         guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
-    return Sent(ending, pool.fault, pool.snapshot(), guard)
+    return Sent(ending, pool.halt.fault, pool.snapshot(), guard)
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:

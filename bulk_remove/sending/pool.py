@@ -71,8 +71,8 @@ class _Turn:
 class Pool:
     """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants now, `books` what is known about the server. `gone` finds numbers that earlier
-    runs removed.
+    `steering` is what the operator wants now, `halt` says whether and why it stops, `books` what is known about the
+    server. `gone` finds numbers that earlier runs removed.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Pool:
         self._plan = approved.plan
         self._sender = outside.sender
         journal, clock = outside.journal, outside.clock
-        halt = Halt()
+        self.halt = halt = Halt()
         workers = settings.ceilings.at_once
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
         throttle = throttle_for(settings.ceilings, clock.now_us())
@@ -110,7 +110,7 @@ class Pool:
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
-        self._desk.halt.call(ending)
+        self.halt.call(ending)
         self._desk.feeder.wake()
 
     def snapshot(self) -> Snapshot:
@@ -134,16 +134,6 @@ class Pool:
         """Apply what the operator wants, and keep it as `steering`."""
         self.steering = wanted
         self._desk.gate.steer(wanted)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the run is stopping."""
-        return self._desk.halt.called
-
-    @property
-    def fault(self) -> Fault | None:
-        """The fault that ended the run, if one did."""
-        return self._desk.halt.fault
 
     async def try_canary(self, campaign: str = "") -> Ending:
         """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does.
@@ -187,10 +177,10 @@ class Pool:
         for result in results:
             if result is not None:
                 raise result
-        if self._desk.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
-            self._desk.halt.recall()  # nothing is left to hold back
-        await self._desk.halt.going.wait()  # the caller may send more requests
-        return self._desk.halt.ending
+        if self.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
+            self.halt.recall()  # nothing is left to hold back
+        await self.halt.going.wait()  # the caller may send more requests
+        return self.halt.ending
 
     async def _watch(self) -> None:
         """Check the deadline and the hours, and wake the workers that wait for a chunk."""
@@ -214,9 +204,9 @@ class Pool:
         try:
             return await self._tried(turn)
         except _AskAgain as again:  # most chunks need one try, for which tenacity is too slow
-            await self._desk.halt.nap(again.delay_s)
+            await self.halt.nap(again.delay_s)
         async for attempt in AsyncRetrying(
-            sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
+            sleep=self.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
         ):
             with attempt:
                 halves = await self._tried(turn)
@@ -265,7 +255,7 @@ class Pool:
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
         """Make one attempt and return its result."""
-        gate, halt = self._desk.gate, self._desk.halt
+        gate, halt = self._desk.gate, self.halt
         asked, may_go = _Asked(0, None), await gate.slot(retry=retry)
         while may_go:
             asked = await self._sent(chunk)

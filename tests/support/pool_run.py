@@ -158,7 +158,7 @@ class Run:
             loop.call_at(moment_s, lambda: self.looks.append(pool.snapshot()))
         ending = await pool.drain()
         self.longest_line, self.brackets = pool.books.line.longest, pool.books.writing.known
-        return ending, pool.fault, pool.snapshot(), loop.time()
+        return ending, pool.halt.fault, pool.snapshot(), loop.time()
 
     def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
         assert len(numbers) == len(states)
