@@ -193,6 +193,14 @@ class Due(NamedTuple):
     numbers: list[tuple[int, str, NumberState]]
 
 
+class Canary(NamedTuple):
+    """The canary: its ordinals (None without one), whether the rest may follow, and the campaign of a planned chunk."""
+
+    span: Span | None = None
+    passed: bool = False
+    campaign: str = ""
+
+
 Gone = Callable[[str, Sequence[str]], Sequence[int]]
 """Returns the indices of the numbers that an earlier run removed from a campaign."""
 
@@ -368,10 +376,13 @@ class Sending:
             "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
         )
 
-    def canary(self) -> Span | None:
-        """Return the ordinals of the canary, or None."""
-        found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
-        return found
+    def canary(self) -> Canary:
+        """Return the canary."""
+        found = self._connection.execute(
+            "SELECT first_ordinal, last_ordinal, passed, (SELECT campaign FROM chunk"
+            " WHERE chunk.first_ordinal = canary.first_ordinal AND planned) FROM canary"
+        ).fetchone()
+        return Canary(found[:2], bool(found[2]), found[3] or "") if found else Canary()
 
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
         """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first.
@@ -382,16 +393,9 @@ class Sending:
         self._connection.execute("INSERT OR REPLACE INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
         return span
 
-    def canary_campaign(self) -> str:
-        """Return the campaign of a canary that is a planned chunk, or an empty text."""
-        found = self._connection.execute(
-            "SELECT campaign FROM chunk JOIN canary USING (first_ordinal) WHERE planned"
-        ).fetchone()
-        return str(found[0]) if found else ""
-
     def canary_phases(self) -> Counter[str]:
         """Return the count of the canary's numbers by phase. Empty without a canary."""
-        span = self.canary()
+        span = self.canary().span
         if span is None:
             return Counter()
         rows = self._connection.execute("SELECT ordinal, state FROM straggler WHERE ordinal BETWEEN ? AND ?", span)
@@ -404,10 +408,6 @@ class Sending:
         for chunk in (_planned_chunk(*row) for row in planned):
             phases = dict(zip(chunk.ordinals, (state.phase for state in chunk.states), strict=True)) | phases
         return Counter(phases.values())
-
-    def canary_passed(self) -> bool:
-        """Return whether the rest of the run may follow its canary."""
-        return bool(self._connection.execute("SELECT sum(passed) FROM canary").fetchone()[0])
 
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow its canary."""

@@ -503,12 +503,11 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
     Each of several named campaigns has a canary of its own.
     """
     settings, plan = ready.settings, ready.plan
-    if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
+    if not settings.canary or (canary := await journal.write(lambda steps: steps.canary())).passed:
         return Ending.DONE, None
-    at = await journal.write(lambda steps: steps.canary_campaign())
     several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
     mix, guard = Counter[Status](), None
-    for campaign in [*(each for each in several if each >= at), ""]:  # those before it have passed
+    for campaign in [*(each for each in several if each >= canary.campaign), ""]:  # those before it have passed
         if mix and not campaign:
             break
         # Without a name: one campaign, campaigns in a column, or a rerun, which has no planned chunks.
@@ -537,7 +536,7 @@ async def _try_canary(
         with operator.steering(pool):
             ending = await pool.try_canary(campaign)
     mix = Counter[Status]()
-    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+    if not campaign or campaign == (await journal.write(lambda steps: steps.canary())).campaign:
         for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
             mix[status_of(phase)] += count
     return ending, mix

@@ -207,8 +207,9 @@ class Feeder:
 
     def _canary_of(self, steps: "Sending") -> tuple[int, int] | None:
         campaign = self._canary_in
-        if (found := steps.canary()) is not None and campaign in {"", steps.canary_campaign()}:
-            return found
+        found = steps.canary()
+        if found.span is not None and campaign in {"", found.campaign}:
+            return found.span
         for chunk in steps.planned_chunks(0, 1, campaign):
             return steps.begin_canary(chunk.ordinals, planned=True)
         if campaign:
