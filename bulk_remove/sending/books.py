@@ -119,8 +119,9 @@ _LOOK_EVERY_S = 10.0
 class Feeder:
     """Hands out chunks to the workers. Each chunk must be given back with `done`.
 
-    While `alone` is true, only one chunk is out at a time.
-    `next_due_s` is when the next number is due again (Unix seconds), or None.
+    While `alone` is true, only one chunk is out at a time. `canary` has the ordinals of the canary while only that is
+    handed out. `next_due_s` is when the next number is due again (Unix seconds), or None. `changed` makes a waiting
+    worker look again.
     """
 
     def __init__(
@@ -141,26 +142,26 @@ class Feeder:
         self._halves: list[Chunk] = []
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
-        self._canary: tuple[int, int] | None = None
+        self.canary: tuple[int, int] | None = None
         self._canary_in = ""
         self.next_due_s: float | None = None
         self._out = 0
         self._choosing = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()
 
     async def next(self) -> Chunk | None:
         """Wait for the next chunk. None if there are no more, or if the run is stopping."""
         async with self._choosing:
             while not self._halt.called:
-                self._changed.clear()
+                self.changed.clear()
                 if self._out and self._alone():
-                    await self._changed.wait()
+                    await self.changed.wait()
                     continue
                 chunk = await self._choose()
                 if chunk is not None:
                     self._out += 1
                     return chunk
-                if not self._out and (self._canary or self.next_due_s is None):
+                if not self._out and (self.canary or self.next_due_s is None):
                     return None
                 await self._wait()
         return None
@@ -169,11 +170,7 @@ class Feeder:
         """Give a chunk back, with its halves if it was split."""
         self._out -= 1
         self._halves.extend(halves)
-        self._changed.set()
-
-    def wake(self) -> None:
-        """Make a waiting worker look again, because the run may be stopping."""
-        self._changed.set()
+        self.changed.set()
 
     def due_again(self, due_s: Iterable[float]) -> None:
         """Note that numbers are due again at these times (Unix seconds)."""
@@ -181,7 +178,7 @@ class Feeder:
 
     async def begin(self) -> None:
         """Find when the first waiting number in the ledger is due."""
-        self.next_due_s = await self._journal.write(lambda steps: steps.next_due_s(self._canary))
+        self.next_due_s = await self._journal.write(lambda steps: steps.next_due_s(self.canary))
 
     async def hold_to_canary(self, campaign: str = "") -> bool:
         """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
@@ -191,17 +188,12 @@ class Feeder:
         self._canary_in = campaign
         if campaign:  # its chunks may come before those of an earlier canary
             self._last_planned_id = 0
-        self._canary = await self._journal.write(self._canary_of)
-        return self._canary is not None
-
-    @property
-    def holds_to_canary(self) -> bool:
-        """Whether only the canary is handed out."""
-        return self._canary is not None
+        self.canary = await self._journal.write(self._canary_of)
+        return self.canary is not None
 
     def release(self) -> None:
         """Hand out all chunks again."""
-        self._canary = None
+        self.canary = None
         if self._canary_in:
             self._last_planned_id, self._canary_in = 0, ""
 
@@ -220,14 +212,14 @@ class Feeder:
         return steps.begin_canary([ordinal for ordinal, *_ in due.numbers[: self._fitting(due)]], planned=False)
 
     async def _wait(self) -> None:
-        """Wait until a number is due, or until `_changed` is set."""
+        """Wait until a number is due, or until `changed` is set."""
         if self.next_due_s is None:
-            await self._changed.wait()
+            await self.changed.wait()
             return
         while (left_s := self.next_due_s - self._clock.wall_s()) > 0.0:
             try:
                 async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)):
-                    await self._changed.wait()
+                    await self.changed.wait()
             except TimeoutError:
                 continue
             return
@@ -238,8 +230,8 @@ class Feeder:
         if not self._planned:
             after_id, campaign = self._last_planned_id, self._canary_in
             chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD, campaign))
-            if self._canary is not None:
-                chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
+            if self.canary is not None:
+                chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self.canary[0]]
             self._planned.extend(chunks)
             if chunks:
                 self._last_planned_id = chunks[-1].chunk_id
@@ -261,16 +253,15 @@ class Feeder:
     def _pack(self, steps: "Sending", until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
         chunk = None
         # Ask for one more than fits, to see whether the chunk is full.
-        due = steps.due_stragglers(until_s, self._most_numbers + 1, self._canary)
+        due = steps.due_stragglers(until_s, self._most_numbers + 1, self.canary)
         if due is not None:
             size = self._fitting(due)
             if size < len(due.numbers) or not only_full:
                 ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
                 chunk = steps.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
-        return chunk, steps.next_due_s(self._canary)
+        return chunk, steps.next_due_s(self.canary)
 
     def _fitting(self, due: "Due") -> int:
-        """Return how many of the numbers fit one request."""
         return len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
 
     @property
@@ -360,7 +351,7 @@ class Bookkeeper:
     def _end_if_missing(self, campaign: str) -> None:
         """End the run if too many of a campaign's last numbers are not there. A canary is judged by its own limit."""
         desk, lately = self._desk, self._lately[campaign]
-        if desk.halt.called or desk.feeder.holds_to_canary:
+        if desk.halt.called or desk.feeder.canary is not None:
             return
         if lately.stop(desk.settings.stop_when_missing, "", campaign):
             log.warning("%d of the last %d numbers are not there", lately.missing, lately.answered)
@@ -425,7 +416,7 @@ class Bookkeeper:
     def _write_as(self, writing: Writing) -> None:
         if writing.settled and not self.writing.settled:
             log.info("brackets are written %s from now on", writing.brackets.value)
-            self._desk.feeder.wake()
+            self._desk.feeder.changed.set()
         self.writing = writing
 
     def blames_brackets(self, chunk: Chunk, fault: Fault) -> bool:
@@ -483,7 +474,6 @@ class Bookkeeper:
         return parts
 
     def _fitting(self, chunk: Chunk) -> int:
-        """Return how many numbers of a chunk fit one request."""
         return len(next(pack(chunk.numbers, self.shape_of(chunk.campaign))))
 
     def _parted(self, chunk: Chunk, halves: Sequence[Chunk], *, suspect: bool) -> None:

@@ -111,7 +111,7 @@ class Pool:
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
         self.halt.call(ending)
-        self._desk.feeder.wake()
+        self._desk.feeder.changed.set()
 
     def snapshot(self) -> Snapshot:
         """Return the progress of the run."""
@@ -185,7 +185,7 @@ class Pool:
     async def _watch(self) -> None:
         """Check the deadline and the hours, and wake the workers that wait for a chunk."""
         await self._desk.gate.stopped()
-        self._desk.feeder.wake()
+        self._desk.feeder.changed.set()
 
     async def _work(self) -> None:
         try:
