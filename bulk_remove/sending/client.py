@@ -77,13 +77,25 @@ class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry
         self.fault = fault
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Route:
+    """The proxy for the server, the headers of every request, and those that only a proxy asked for a tunnel gets.
+
+    It is not shown, because it has credentials. They are not in the session's default headers: aiohttp would send them
+    to the proxy unencrypted.
+    """
+
+    proxy: yarl.URL | None
+    headers: Mapping[str, str]
+    tunnel_headers: Mapping[str, str]
+
+
 class Client:
     """An HTTP client, an async context manager. Raises UsageError for an impossible address of server or proxy."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # Credentials are not in the session's default headers: aiohttp would send them to the proxy unencrypted.
-        self._proxy, self._headers, self._tunnel_headers = _route(connection)
+        self._route = _route(connection)
 
     async def __aenter__(self) -> Self:
         """Open the pool of connections. Raises UsageError if the CA file cannot be read."""
@@ -160,10 +172,10 @@ class Client:
             async with self._session.request(
                 method,
                 url,
-                headers=self._headers,
+                headers=self._route.headers,
                 allow_redirects=False,
-                proxy=self._proxy,
-                proxy_headers=self._tunnel_headers,
+                proxy=self._route.proxy,
+                proxy_headers=self._route.tunnel_headers,
                 trace_request_ctx=departure,
             ) as response:
                 if arrival is not None:
@@ -276,8 +288,8 @@ def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
     return context
 
 
-def _route(connection: Connection) -> tuple[yarl.URL | None, Mapping[str, str], Mapping[str, str]]:
-    """Return the proxy, the headers of every request, and those that only a proxy gets that is asked for a tunnel.
+def _route(connection: Connection) -> _Route:
+    """Return how a server is reached.
 
     The proxy is the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches). HTTP_PROXY is never used:
     plain http goes only to this machine, else the password would be sent unencrypted. Raises UsageError.
@@ -288,16 +300,16 @@ def _route(connection: Connection) -> tuple[yarl.URL | None, Mapping[str, str], 
     if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
         text = getproxies().get("https", "")
     if not text:
-        return None, headers, {}
+        return _Route(None, headers, {})
     proxy = _address(text if "://" in text else f"http://{text}", phrase("The proxy (--proxy or HTTPS_PROXY)"))
     if ":" in (proxy.user or ""):
         raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
     if proxy.user is None:
-        return proxy, headers, {}
+        return _Route(proxy, headers, {})
     # aiohttp would encode the login in Latin-1.
     login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
     proxy = proxy.with_user(None)
-    return (proxy, headers, login) if server.scheme == "https" else (proxy, headers | login, {})
+    return _Route(proxy, headers, login) if server.scheme == "https" else _Route(proxy, headers | login, {})
 
 
 def _address(text: str, what: str) -> yarl.URL:
