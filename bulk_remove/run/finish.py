@@ -386,7 +386,7 @@ class _Writer:
             with written_aside(path, written, replacing=replacing) as file:
                 write_workbook(file.buffer, read_rows(plain), self.prepared.folder, summary)
         elif self.course is not None:
-            from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
+            from bulk_remove.report.html import write_page  # noqa: PLC0415 - likewise
 
             plan, reply_times_s = self.prepared.plan, Outcomes(self.prepared.store).reply_times_s()
             advice = advise(

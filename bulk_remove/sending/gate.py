@@ -33,7 +33,7 @@ from bulk_remove.core.model import Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Breaker, Pauses, RetryBudget, Steering, Throttle, Trip
+from bulk_remove.core.throttle import Breaker, RetryBudget, Steering, Throttle, Trip
 from bulk_remove.core.timeline import Snapshot, Wait, Window, duration, next_opening, told_moment
 from bulk_remove.disk import private
 
@@ -191,7 +191,8 @@ class Gate:
         self._ahead_s = clock.wall_s() - clock.now_us() / SECOND_US
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
-        self._pauses = Pauses()
+        self._held_since_us: int | None = None
+        self._held_us = 0
         self._keyed_us: int | None = None
         self._windows: Sequence[Window] = ()
         self.opens_s: float | None = None
@@ -271,17 +272,18 @@ class Gate:
         if self._keyed_us is not None or self.opens_s is not None:
             if not self._halt.called:
                 self._halt.going.clear()
-            self._pauses = throttling.begun(self._pauses, now_us)
-        elif self._pauses.since_us is not None:
-            self._throttle = throttling.rested(self._throttle, self._pauses.since_us, now_us)
-            self._pauses = throttling.ended(self._pauses, now_us)
+            self._held_since_us = now_us if self._held_since_us is None else self._held_since_us
+        elif self._held_since_us is not None:
+            self._throttle = throttling.rested(self._throttle, self._held_since_us, now_us)
+            self._held_us += now_us - self._held_since_us
+            self._held_since_us = None
             self._halt.going.set()
 
     @property
     def _sending_us(self) -> int:
         """The time for the breaker. It stops during a pause, because then nothing can be answered."""
         now_us = self._clock.now_us()
-        return now_us - throttling.held_us(self._pauses, 0, now_us)
+        return (now_us if self._held_since_us is None else self._held_since_us) - self._held_us
 
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot. Returns False if the run is stopping."""

@@ -26,7 +26,6 @@ from bulk_remove.core.throttle import (
     Trial,
     Trip,
     decide,
-    steering_from,
     throttle_for,
 )
 from bulk_remove.core.timeline import Snapshot
@@ -106,7 +105,7 @@ class Pool:
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
         self.books = Bookkeeper(self._desk, shape_of)
         self._begun = False
-        self.steering = steering_from(settings.ceilings)
+        self.steering = Steering(settings.ceilings, settings.ceilings)
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
@@ -239,7 +238,7 @@ class Pool:
         """Return what `decide` must know about the tries of a chunk, including this fault."""
         chunk, books, gate = turn.chunk, self.books, self._desk.gate
         numbers, answered_us = len(chunk.numbers), gate.answered_at_us
-        longest = not books.line.is_known_for(numbers)
+        longest = numbers > books.line.most_answered
         broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
         turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
         return Trial(
