@@ -428,7 +428,6 @@ def prepared_again(
         carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
         Reopening(store).reopen(now_s)
-        phases = Outcomes(store).phases()
         shape_of = partial(settings.shape, base_path=destination.base_path)
         writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
         waiting, requests = _to_ask(Reopening(store).waiting_numbers(), shape_of, writing)
@@ -453,7 +452,7 @@ def prepared_again(
         )
         planning.finish(counts_of(plan, earlier.kept))
         removals = removals_before(folder, plan.host, plan.campaign_ids, now_s)
-        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, phases)
+        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, Outcomes(store).phases())
 
 
 def _to_ask(
