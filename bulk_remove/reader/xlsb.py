@@ -15,13 +15,14 @@ from bulk_remove.reader.cells import (
     DamagedError,
     Formats,
     Layout,
+    Package,
     Row,
     Sheet,
+    SheetPlace,
     error_cell,
     is_blank,
     picked,
 )
-from bulk_remove.reader.package import Package, SheetPlace
 from bulk_remove.reader.xls import compact_number, float_number
 
 _ROW, _COLUMN, _MERGED, _ROWS_END = 0, 60, 176, 146

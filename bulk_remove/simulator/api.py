@@ -92,13 +92,11 @@ def page(status: int, title: str, headers: tuple[tuple[str, str], ...] = ()) -> 
     return Answer(status, text.encode(), HTML, headers)
 
 
-def reply_of(removal: Removal) -> ReplyBody:
-    """The documented form of the result of each number."""
-    return {number: _entries(removal, number) for number in removal.numbers}
-
-
-def answer_of(reply: ReplyBody, fault: SimulatedFault | None, random: Random) -> Answer:
-    """The answer to a removal, as a fault changes it. PHP writes an empty map as an empty list."""
+def answer_of(removal: Removal, fault: SimulatedFault | None, random: Random) -> Answer:
+    """The answer to a removal in its documented form, as a fault changes it. PHP writes an empty map as a list."""
+    reply: ReplyBody = {number: _entries(removal, number) for number in removal.numbers}
+    if change := _CHANGES.get(fault):
+        reply = change(reply, random)
     body = orjson.dumps(reply) if reply else b"[]"
     if fault is SimulatedFault.BYTE_ORDER_MARK:
         body = b"\xef\xbb\xbf" + body
@@ -125,12 +123,6 @@ def faulty_page(fault: SimulatedFault, faults: Faults, now_s: float) -> Answer:
         status = faults.redirect_status
         return page(status, f"{status} Redirect", (("Location", faults.redirect_to),))
     return _FATAL if fault is SimulatedFault.HTML_AFTER else page(200, "Maintenance")
-
-
-def reshaped(reply: ReplyBody, fault: SimulatedFault | None, random: Random) -> ReplyBody:
-    """The reply after a fault: numbers missing, unknown or added. Other faults do not change it."""
-    change = _CHANGES.get(fault)
-    return change(reply, random) if change else reply
 
 
 def _missing(reply: ReplyBody, random: Random) -> ReplyBody:

@@ -228,14 +228,12 @@ class Simulator:
 
     def _acted(self, asked: Asked, fault: SimulatedFault | None, source: FaultSource) -> _Outcome:
         now_s = self._clock.now()
-        if fault is SimulatedFault.REFUSED_MIDWAY:
-            asked = _first_half(asked)
+        if fault is SimulatedFault.REFUSED_MIDWAY:  # the first half of the numbers, rounded up
+            numbers = asked.query.numbers
+            asked = replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
         done = act(asked, self.world, self.rules, now_s)
         if isinstance(done, Removal):
-            removal = done
-            answer = answers.answer_of(
-                answers.reshaped(answers.reply_of(done), fault, source.random), fault, source.random
-            )
+            removal, answer = done, answers.answer_of(done, fault, source.random)
         else:
             removal, answer = None, done
             fault = None if fault in _RESHAPING else fault
@@ -274,12 +272,6 @@ class Simulator:
         count = self._on_connection.get(request.transport, 0) + 1
         self._on_connection[request.transport] = count
         return count >= self.rules.requests_per_connection
-
-
-def _first_half(asked: Asked) -> Asked:
-    """Return a request for the first half of the numbers, rounded up."""
-    numbers = asked.query.numbers
-    return replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
 
 
 async def _cut_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
