@@ -35,8 +35,8 @@ from bulk_remove.reader.table import (
     ReadOptions,
     Table,
     block_of,
-    check_is_list,
     find_heading,
+    own_report,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
@@ -170,7 +170,8 @@ class _Choice:
         if not first:
             return None
         cut = Cut("", tuple(first))
-        check_is_list(self.path, cut, self.options)
+        if not self.options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
+            raise own_report(self.path)
         where = phrase("{path}, sheet '{name}'", path=self.path, name=harmless(self.sheets[place][0]))
         return find_heading(where, [cut], self.options)
 

@@ -332,15 +332,6 @@ class SimulatorOptions:
     audit_path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """How to use the server once it listens."""
-
-    url: str
-    user: str
-    password: str
-
-
 @asynccontextmanager
 async def running(
     world: World,
@@ -373,9 +364,24 @@ async def running(
             await simulator.abandon()
 
 
-def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
+def serve(options: SimulatorOptions, ready: Callable[[Simulator], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. Only in the main thread."""
-    asyncio.run(_serve(options, ready))
+
+    async def served() -> None:
+        stop = asyncio.Event()
+        with _stopped_by_signals(asyncio.get_running_loop(), stop):
+            async with running(
+                world_of(options),
+                options.faults,
+                options.rules,
+                audit_path=options.audit_path,
+                host=options.host,
+                port=options.port,
+            ) as simulator:
+                ready(simulator)
+                await stop.wait()
+
+    asyncio.run(served())
 
 
 def world_of(options: SimulatorOptions) -> World:
@@ -389,22 +395,6 @@ def world_of(options: SimulatorOptions) -> World:
         ListedCampaign(campaign, records_of(numbers, options.habits)) for campaign in options.campaigns
     ]
     return World(campaigns)
-
-
-async def _serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
-    stop = asyncio.Event()
-    rules = options.rules
-    with _stopped_by_signals(asyncio.get_running_loop(), stop):
-        async with running(
-            world_of(options),
-            options.faults,
-            rules,
-            audit_path=options.audit_path,
-            host=options.host,
-            port=options.port,
-        ) as simulator:
-            ready(Ready(simulator.url, rules.user, rules.password))
-            await stop.wait()
 
 
 @contextmanager

@@ -25,7 +25,7 @@ CHILD = """
 from pathlib import Path
 from bulk_remove.simulator.server import SimulatorOptions, serve
 options = SimulatorOptions(port=0, audit_path=Path({audit!r}))
-serve(options, lambda ready: print(ready.url, ready.user, ready.password, flush=True))
+serve(options, lambda ready: print(ready.url, ready.rules.user, ready.rules.password, flush=True))
 print("stopped", flush=True)
 """
 
