@@ -31,7 +31,6 @@ from bulk_remove.core.columns import (
     says_keep,
 )
 from bulk_remove.core.conditions import (
-    Beside,
     Condition,
     find_code_column,
     names_campaigns,
@@ -399,7 +398,7 @@ def _at(place: str, cut: Cut, number: int, options: ReadOptions, made_up: tuple[
         if options.campaign_column is not None:
             campaign = find_campaign_column(names, samples, options.campaign_column, phone)
         if options.code_column:
-            code = find_code_column(names, samples, Beside(phone, options.region, options.trust_column))
+            code = find_code_column(names, samples, phone, options.region, trust=options.trust_column)
         beside = [find_condition_column(names, samples, each.column) for each in options.where]
     except InputError as error:
         raise InputError("{place}: {problem}", error.hint, place=place, problem=ours(error.sentence)) from None

@@ -23,7 +23,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import SHORTEST_LINE, size_from, writing_of
+from bulk_remove.core.chunker import SHORTEST_LINE, RequestSize, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
@@ -602,7 +602,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         RetryPolicy(settings.tries, settings.give_up_after_s),
         BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
         settings.forms(),
-        size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
+        RequestSize(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
         writing_of(settings.brackets, known.brackets),
         settings.windows,
