@@ -44,8 +44,7 @@ from bulk_remove.reader.cells import (
     picked,
 )
 from bulk_remove.reader.ods import sheets_of_ods
-from bulk_remove.reader.xls import sheets_of_xls
-from bulk_remove.reader.xlsb import sheets_of_xlsb
+from bulk_remove.reader.xls import sheets_of_xls, sheets_of_xlsb
 from bulk_remove.reader.xlsx import sheets_of_xlsx
 
 _LOOKED_AT_BYTES = 4096
