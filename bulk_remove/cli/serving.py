@@ -31,8 +31,7 @@ from bulk_remove.language import phrase
 from bulk_remove.page.server import serve
 from bulk_remove.page.work import Access
 from bulk_remove.run.folders import make_private
-from bulk_remove.simulator.api import Operation, Rules
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.api import Faults, Operation, Rules
 from bulk_remove.simulator.server import Simulator, SimulatorOptions
 from bulk_remove.simulator.server import serve as serve_simulator
 from bulk_remove.simulator.world import Habits

@@ -22,8 +22,21 @@ import orjson
 from aiohttp import web
 
 from bulk_remove.simulator import api as answers
-from bulk_remove.simulator.api import Answer, Asked, LongLine, RawBrackets, Rules, act, read_query, route
-from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
+from bulk_remove.simulator.api import (
+    REFUSED_LATE,
+    Answer,
+    Asked,
+    Faults,
+    FaultSource,
+    LongLine,
+    RawBrackets,
+    Rules,
+    SimulatedFault,
+    act,
+    faults_named,
+    read_query,
+    route,
+)
 from bulk_remove.simulator.world import (
     Campaign,
     Habits,

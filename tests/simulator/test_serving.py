@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 import bulk_remove.simulator
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.api import Faults, Rules, SimulatedFault
 from bulk_remove.simulator.server import SimulatorOptions, read_audit, running, world_of
 from bulk_remove.simulator.world import Habits, ListedCampaign, OnDemandCampaign, Record, World, read_numbers
 
