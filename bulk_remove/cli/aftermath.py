@@ -41,7 +41,7 @@ def in_short(run: PastRun) -> Iterator[str]:
         run_id=run.run_id,
         when=local(run.told.facts.created_at_s),
         where=where,
-        rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
+        rows=counted(run.plan.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
     )
     if run.rehearsal:

@@ -55,6 +55,7 @@ from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableErr
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
+from bulk_remove.run.again import EarlierRows, EarlierRun, find_run, is_report
 from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
@@ -98,8 +99,6 @@ from bulk_remove.run.preflight import (
     with_campaigns,
 )
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
-from bulk_remove.run.rerun import EarlierRows, is_report
-from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
@@ -281,7 +280,7 @@ def plan_job(**given: Any) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.removals))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
