@@ -30,21 +30,16 @@ LATENESS_US = 20_000
 
 
 class Pace(NamedTuple):
-    """The state of the pacer. Times in microseconds of one monotonic clock.
+    """The state of the pacer. Times in microseconds of one monotonic clock."""
 
-    `interval_us` is the distance of two slots at the highest rate. At most `per_window` requests may depart in
-    `window_us`. `spread_us` is the least distance of two slots before `spread_until_us`. `departures` are the latest
-    ones, oldest first.
-    """
-
-    interval_us: int
+    interval_us: int  # the distance of two slots at the highest rate
     window_us: int
-    per_window: int
+    per_window: int  # so many requests may depart in the window
     next_slot_us: int = 0
     not_before_us: int = 0
-    spread_us: int = 0
+    spread_us: int = 0  # the least distance of two slots before `spread_until_us`
     spread_until_us: int = 0
-    departures: tuple[int, ...] = ()
+    departures: tuple[int, ...] = ()  # the latest, oldest first
 
 
 def pace_for(requests_per_second: float) -> Pace:
@@ -55,10 +50,7 @@ def pace_for(requests_per_second: float) -> Pace:
 
 
 def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace, int]:
-    """Ask for a slot now. Returns the new state and 0 if there is one, else how many microseconds to wait.
-
-    The rate is the present one, but never above the limit.
-    """
+    """Ask for a slot now. Returns the new state and 0 if there is one, else how many microseconds to wait."""
     free_us = max(pace.next_slot_us, pace.not_before_us)
     if free_us > now_us:
         return pace, free_us - now_us
@@ -127,33 +119,25 @@ class Cuts(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What is known about the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
-
-    `base` is the rate from which the search goes on, or which is held since `since_us` for `hold_us`. `wall` is where
-    the limit was last found. `taken` counts requests that were not refused; `marked` of them left before `mark_us`,
-    where the measurement begins. `cut_us` is when the refused request left, None once a later one was accepted;
-    requests that left before `dropped_us` bring no news. While all requests are refused, they are `knock_us` apart; the
-    next time begins with `silence_us`. `cycle_us` is the time from one shut-out to the next. `noise` is the share of
-    refusals that do not depend on the rate, for the next `noise_left` of them, and `credit` how many may still come.
-    """
+    """What is known about the limit. Rates in requests a second, times in microseconds of one monotonic clock."""
 
     ceiling: float
-    base: float
+    base: float  # the rate from which the search goes on, or which is held since `since_us` for `hold_us`
     since_us: int
     seeking: bool = True
     hold_us: int = HOLD_FIRST_US
-    wall: float = 0.0
-    taken: int = 0
-    marked: int = 0
+    wall: float = 0.0  # where the limit was last found
+    taken: int = 0  # requests that were not refused
+    marked: int = 0  # so many of them left before `mark_us`, where the measurement begins
     mark_us: int = 0
-    cut_us: int | None = None
-    dropped_us: int = 0
-    knock_us: int = 0
-    silence_us: int = KNOCK_FIRST_US
-    cycle_us: int = 0
-    noise: float = 0.0
-    noise_left: int = 0
-    credit: float = 0.0
+    cut_us: int | None = None  # when the refused request left, None once a later one was accepted
+    dropped_us: int = 0  # requests that left earlier bring no news
+    knock_us: int = 0  # the distance of requests while all are refused
+    silence_us: int = KNOCK_FIRST_US  # the first such distance the next time
+    cycle_us: int = 0  # from one shut-out to the next
+    noise: float = 0.0  # the share of refusals that do not depend on the rate
+    noise_left: int = 0  # for so many more refusals
+    credit: float = 0.0  # how many of them may still come
     cuts: Cuts | None = None
 
 
@@ -366,22 +350,17 @@ FALL_MOST = 0.75
 
 
 class Limit(NamedTuple):
-    """The limit on requests at once, and the figures behind it. Times in microseconds.
-
-    `light_us` is the average reply time of a lightly loaded server, from `lights` replies, the last at `light_at_us`.
-    `replies` and `total_us` sum up the round. `starting` means that there was no queue yet. `looking` is the number of
-    light replies that are still wanted.
-    """
+    """The limit on requests at once, and the figures behind it. Times in microseconds."""
 
     ceiling: int
     allowed: int
-    starting: bool = True
-    light_us: float = 0.0
+    starting: bool = True  # there was no queue yet
+    light_us: float = 0.0  # the average reply time of a lightly loaded server, from so many replies
     lights: int = 0
-    light_at_us: int = 0
-    replies: int = 0
+    light_at_us: int = 0  # when the last of these came
+    replies: int = 0  # those of the round, and their time
     total_us: int = 0
-    looking: int = 0
+    looking: int = 0  # how many light replies are still wanted
 
 
 def recapped_limit(limit: Limit, ceiling: int) -> Limit:
