@@ -66,16 +66,12 @@ class RequestShape:
                 phrase("Give at least {line_bytes} bytes.", line_bytes=self.line_bytes("0" * 16)),
             )
 
-    @property
-    def path(self) -> str:
-        """The path of the call, without the query."""
-        return f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
-
     def target(self, numbers: Iterable[str]) -> str:
         """Return path and query as sent. A plus is written `%2B`: a raw plus means a space."""
+        path = f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
         key = _KEY[self.brackets]
         first = f"{_ADDITIONAL}&" if self.additional_numbers else ""  # PHP drops the last variables of too many
-        return f"{self.path}?{first}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
+        return f"{path}?{first}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
 
     def line_bytes(self, *numbers: str) -> int:
         """Return the length of the whole request line for these numbers, in bytes."""
@@ -246,8 +242,7 @@ def writing_of(chosen: Brackets, known: Brackets | None) -> Writing:
     return Writing(known or Brackets.ENCODED, known, settled=False)
 
 
-FAILURES_OF_LENGTH = 2
-"""So many requests must fail, and all their parts succeed, before the length is blamed."""
+FAILURES_OF_LENGTH = 2  # so many requests must fail, and all their parts succeed, before the length is blamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,12 +309,9 @@ class LineLength:
         return {part: split for part, split in self.splits.items() if part != chunk_id}
 
 
-LEAST = 10
-"""Smaller requests would cost the server more than they save."""
-FAST_SHARE = 0.25
-"""A reply within this share of the limit is fast: more numbers may be sent."""
-GROWTH = 10
-"""A fast reply to a request of the present size adds one part in so many."""
+LEAST = 10  # smaller requests would cost the server more than they save
+FAST_SHARE = 0.25  # a reply within this share of the limit is fast: more numbers may be sent
+GROWTH = 10  # a fast reply to a request of the present size adds one part in so many
 
 
 @dataclass(frozen=True, slots=True)

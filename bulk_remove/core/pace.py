@@ -75,10 +75,8 @@ def paused(pace: Pace, until_us: int) -> Pace:
     return pace._replace(not_before_us=max(pace.not_before_us, until_us))
 
 
-FLOOR = 0.25
-"""Requests a second that are always tried while anything is accepted."""
-MARGIN = 0.98
-"""The share of a known limit at which the rate is held."""
+FLOOR = 0.25  # requests a second that are always tried while anything is accepted
+MARGIN = 0.98  # the share of a known limit at which the rate is held
 SEEK_DOUBLES_US = 4 * SECOND_US
 PROBE_SHARE, PROBE_US, PROBE_DOUBLES_US = 0.1, 20 * SECOND_US, 3 * SECOND_US
 """A probe adds this share evenly over that time, then doubles the addition, so it reaches an unchanged limit gently."""
@@ -95,18 +93,15 @@ SHUT_OUT_US, SHUT_OUT_REQUESTS, LONG_WAIT_US = 2 * SECOND_US, 4, 10 * SECOND_US
 """Shut out means to wait so long, and the time of so many requests; a long wait may mean a used-up budget."""
 SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
 """A probe is slower by this factor: the time between two shut-outs, in units of `SLOWER_US`."""
-SIGNS = 6
-"""So many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit."""
-RARER, CHANGED = 2.5, 4.0
-"""The gaps may grow or shrink by these factors from their first half to the second."""
+SIGNS = 6  # so many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit
+RARER, CHANGED = 2.5, 4.0  # the gaps may grow or shrink by these factors from their first half to the second
 CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
 """The chance that a gap without refusals is only luck, and the default and the most of its requests."""
 DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
 """Refusals may be noise down to the first share of the rate; only frequent ones lower it below the second."""
 NOISE_MOST, NOISE_LASTS = 1 / 5, 300
 """More than this share of refusals is always a limit; after so many refusals the noise is checked again."""
-TOLERATED, CREDIT_MOST = 2.5, 8.0
-"""How many times the known noise is tolerated, and how many refusals at once."""
+TOLERATED, CREDIT_MOST = 2.5, 8.0  # how many times the known noise is tolerated, and how many refusals at once
 TELLING = 20
 
 
@@ -333,20 +328,14 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
 ROUND_LEAST = 12
 """The least number of replies in a round; a round also needs three for each request that may be under way."""
 ROUND_PER_REQUEST = 3
-LIGHT_WEIGHT = 0.1
-"""The weight of one reply in the moving average of light reply times."""
-LIGHT_FIRST = 5
-"""At the start, so many light replies have the same weight."""
-LIGHT_LASTS_US = 120_000_000
-"""How long a light reply time counts without a new one."""
-LOOK_DOWN = 8
-"""So many light replies measure it again."""
+LIGHT_WEIGHT = 0.1  # the weight of one reply in the moving average of light reply times
+LIGHT_FIRST = 5  # at the start, so many light replies have the same weight
+LIGHT_LASTS_US = 120_000_000  # how long a light reply time counts without a new one
+LOOK_DOWN = 8  # so many light replies measure it again
 QUEUE_LEAST, QUEUE_LEAST_SHARE = 0.3, 0.08
 """A shorter queue (in requests, plus a share of the limit) leaves the server idle at times."""
-QUEUE_MOST, QUEUE_MOST_SHARE = 0.8, 0.18
-"""A longer queue only makes others wait."""
-FALL_MOST = 0.75
-"""The least share of the limit that is left after one round."""
+QUEUE_MOST, QUEUE_MOST_SHARE = 0.8, 0.18  # a longer queue only makes others wait
+FALL_MOST = 0.75  # the least share of the limit that is left after one round
 
 
 class Limit(NamedTuple):

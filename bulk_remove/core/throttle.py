@@ -62,8 +62,7 @@ LEVELS = {
     Level.FIXED: Ceilings(5.0, 4, 5.0, 4, adaptive=False),
 }
 _PAUSE_MAX_US = round(PAUSE_MAX_S * SECOND_US)
-START_SHARE = 10
-"""A high limit is meant: the start is at least a tenth of it."""
+START_SHARE = 10  # a high limit is meant: the start is at least a tenth of it
 
 
 def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilings:
@@ -215,8 +214,7 @@ class Key(StrEnum):
     STOP = "q"
 
 
-_ALSO = {"=": Key.FASTER, "_": Key.SLOWER}
-"""The same keys with or without Shift, on keyboards that need it."""
+_ALSO = {"=": Key.FASTER, "_": Key.SLOWER}  # the same keys with or without Shift, on keyboards that need it
 
 LEGEND = "Keys: p pauses and goes on, - slows down, + speeds up again, q stops safely."
 
@@ -266,12 +264,10 @@ def _told(ceilings: Ceilings) -> str:
     return phrase("at most {rate:,.10g} requests/s and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once)
 
 
-LINE_LASTS_S = 30 * 86_400.0
-"""Servers change now and then, so after a month this is learned again."""
+LINE_LASTS_S = 30 * 86_400.0  # servers change now and then, so after a month this is learned again
 PACE_LASTS_S = 86_400.0
 """The load that a server handles changes with the hour: after a day, the old figure is worthless."""
-KNOWN_SHARE = 0.8
-"""The share of a rate learned just now that is safe to start with."""
+KNOWN_SHARE = 0.8  # the share of a rate learned just now that is safe to start with
 
 
 @dataclass(frozen=True, slots=True)

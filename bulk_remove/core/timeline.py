@@ -23,13 +23,11 @@ from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase, status_of
 from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, OutcomeBlock, Status, harmless, mask
 from bulk_remove.core.replies import SLOW_DOWNS
 
-MOST_PARTS = 120
-"""As many bars as a phone's screen can show separately."""
+MOST_PARTS = 120  # as many bars as a phone's screen can show separately
 _PART_LENGTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 REPLY_EDGES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 """The upper edges of the bars of reply times; the last bar has no edge."""
-MOST_ROUNDS = 6
-"""From this round on, numbers in a call are counted together."""
+MOST_ROUNDS = 6  # from this round on, numbers in a call are counted together
 MOST_IDS = 5
 MOST_EXAMPLES = 3
 MOST_KINDS = 50
