@@ -625,18 +625,15 @@ def holds_internal(held: Held) -> bool:
 
 def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
     """Say how numbers are written, the most common way first, by an example that is nobody's number."""
-    ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
-    first, *others = [_example(way, region_of(region_name)) for way in ways]
+    region = region_of(region_name)
+    way, *others = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
     looked_at = sum((held if of is None else of).values())
-    listed = [
-        phrase("{form} ({count:,} of {looked_at:,} looked at)", form=first, count=held[ways[0]], looked_at=looked_at)
-    ]
-    listed += [
-        phrase("{form} ({count:,})", form=form, count=held[way]) for form, way in zip(others, ways[1:], strict=True)
-    ]
-    if not others:
-        return listed[0]
-    return phrase("{listed} and {last}", listed=joined(", ", listed[:-1]), last=listed[-1])
+    told = "{form} ({count:,} of {looked_at:,} looked at)"
+    first = phrase(told, form=_example(way, region), count=held[way], looked_at=looked_at)
+    more = [phrase("{form} ({count:,})", form=_example(way, region), count=held[way]) for way in others]
+    if not more:
+        return first
+    return phrase("{listed} and {last}", listed=joined(", ", [first, *more[:-1]]), last=more[-1])
 
 
 def form_examples(forms: Iterable[str], region_name: str) -> Phrase:
