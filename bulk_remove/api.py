@@ -41,6 +41,7 @@ from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
+from bulk_remove.run.again import EarlierRun, check_same_server, find_run
 from bulk_remove.run.finish import Finished, Wanted
 from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
@@ -59,7 +60,6 @@ from bulk_remove.run.job import plan_files as _plan_files
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of, look_at, with_campaigns
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
-from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.run.saved import PLAN_MAX_AGE_S, load_plan, save_plan
 from bulk_remove.settings import (
     ALL,

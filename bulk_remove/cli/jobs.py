@@ -55,12 +55,12 @@ from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableErr
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
+from bulk_remove.run.again import EarlierRows, EarlierRun, find_run, is_report
 from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
     Carried,
-    Done,
     Job,
     OnRows,
     Operator,
@@ -99,8 +99,6 @@ from bulk_remove.run.preflight import (
     with_campaigns,
 )
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
-from bulk_remove.run.rerun import EarlierRows, is_report
-from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
@@ -136,13 +134,12 @@ class _Terminal(Operator):
         """Show the plan, or the progress of an earlier run."""
         if run.done is None:
             show_plan(self._screen, run.ready, run.known, self.until_s)
+            notes = untyped_notes() if run.ready.phases is None else ()  # a rerun has its settings from its run
         else:
             self._screen.standing(run.left, run.done)
-            if not run.ended:
-                _show_when(self._screen, run.ready.settings, self.until_s)
-        if run.done is None and run.ready.phases is None:  # a rerun has its settings from its run
-            for note in untyped_notes():
-                self.note(note)
+            notes = () if run.ended else when_notes(run.ready.settings.windows, *_moments(self.until_s))
+        for note in notes:
+            self.note(note)
 
     async def approve(self, run: Planned) -> Consent:
         """Ask for consent, unless there is nothing to send or --yes was given."""
@@ -189,11 +186,14 @@ class _Terminal(Operator):
             with logged(ready.folder, self._screen, self._options.aftermath.log_format), keep_report(keep_on) as spare:
                 self._spare = spare
                 done = asyncio.run(run.carry_out(self))
+            finished = done.finished
             if done.sent is None:
-                _tell_finished(self._screen, ready, done)
+                self._screen.tell("This run is already finished; nothing was sent.")
+                self._screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
+                self._screen.files(finished.report, finished.summary, finished.also)
             else:
-                _tell(self._screen, ready, done.sent, done.finished)
-        return Carried(ready.folder, done.finished.exit_code, next(iter(wishes), None), done.finished.also)
+                _tell(self._screen, ready, done.sent, finished)
+        return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
 
 
 def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | None = None) -> None:
@@ -202,14 +202,8 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
     also_limited = more_limits(ready.settings.max_invalid, ready.settings.stop_when_missing)
     screen.plan(ready.plan, known, ready.settings.also_try, also_limited, lines)
-    for warning in form_warnings(ready.plan, forms, region):
-        screen.note(warning)
-    _show_when(screen, ready.settings, until_s)
-
-
-def _show_when(screen: Screen, settings: Settings, until_s: float | None) -> None:
-    """Show notes about hours and a deadline that may surprise the operator."""
-    for note in when_notes(settings.windows, *_moments(until_s)):
+    notes = when_notes(ready.settings.windows, *_moments(until_s))
+    for note in (*form_warnings(ready.plan, forms, region), *notes):
         screen.note(note)
 
 
@@ -286,7 +280,7 @@ def plan_job(**given: Any) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.removals))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
@@ -570,14 +564,6 @@ def _report_of(options: ReportOptions, user: UserOptions, told: Destination | No
     wanted = Wanted(CsvFor(options.csv_for or told.csv_for), told.also if options.also is None else options.also)
     read = (user.password_file, str(profile_of(click.get_current_context()).file))
     return ReportPlace(options.output, wanted, options.overwrite, read)
-
-
-def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
-    """Show that a run was already finished, and where its report is."""
-    finished = done.finished
-    screen.tell("This run is already finished; nothing was sent.")
-    screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
-    screen.files(finished.report, finished.summary, finished.also)
 
 
 def check_job(**given: Any) -> int:

@@ -24,12 +24,12 @@ from bulk_remove.errors import (
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place, planner_told
+from bulk_remove.run.again import close_run, ended_run, find_run
 from bulk_remove.run.finish import write_again
-from bulk_remove.run.folders import run_folders
+from bulk_remove.run.folders import delete_run, run_folders
 from bulk_remove.run.past import (
     Doomed,
     PastRun,
-    delete,
     details_as_json,
     local,
     past_run,
@@ -39,7 +39,6 @@ from bulk_remove.run.past import (
 )
 from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
-from bulk_remove.run.resume import close_run, ended_run, find_run
 
 
 def list_job(*, state_dir: Path, as_json: bool) -> int:
@@ -151,7 +150,7 @@ def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> 
 
 def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
-        delete(one)
+        delete_run(one.run.folder)
     except RunLockedError as error:
         screen.note(phrase("{problem} It is not deleted.", problem=ours(error.sentence)))
         return False
@@ -202,8 +201,9 @@ def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
         if reason := run.settings.get("reason"):
             yield phrase("Reason: {reason}", reason=reason)
-        yield phrase("Sent as: {user}", user=run.user)
-        for planner in planner_told(run.planned):
+        destination = run.told.facts.destination
+        yield phrase("Sent as: {user}", user=destination.user)
+        for planner in planner_told(destination.planned):
             yield phrase("Planned: {planner}", planner=planner)
         for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
@@ -214,10 +214,12 @@ def _in_full(run: PastRun) -> Iterator[str]:
                 size=counted(source.size_bytes, "{count:,} byte", "{count:,} bytes"),
                 sha256=source.sha256,
             )
-        for campaign, held in run.held.items():
-            told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
-        yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
+        for each in [each for each in run.plan.campaigns if each.held]:
+            told = told_forms(each.held, run.settings.get("region", "PL"))
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=each.campaign, forms=told)
+        yield phrase(
+            "Duplicates: {duplicates}", duplicates=counted(run.plan.duplicates, "{count:,} row", "{count:,} rows")
+        )
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
             ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
@@ -297,7 +299,9 @@ def _explained(one: Explained) -> Iterator[str]:
         if one.sound.unproved:
             told = "    its ledger is as it was written, but its last session is not proved yet"
         yield phrase(told)
-    yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
+    yield from (
+        phrase("    {line}", line=line) for line in _rows(one.trace, [each.file for each in one.run.plan.keep.lists])
+    )
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
 

@@ -18,11 +18,9 @@ from bulk_remove.core.plan import Plan, check_kept, only_short, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,
     MEANING,
-    Advice,
     Ending,
     NoneFound,
     Proof,
-    about_a_guess,
     advise,
     headline,
     removed_again_told,
@@ -32,11 +30,11 @@ from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop
 from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
 from bulk_remove.ledger import Outcomes, facts_of, opened_for_reading
 from bulk_remove.page.work import Stage, Work
-from bulk_remove.run.finish import SUMMARY
+from bulk_remove.run.finish import SUMMARY, guess_of
 from bulk_remove.run.job import Done, Planned
 from bulk_remove.run.past import UNDER_WAY, PastRun, local
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import LEDGER, Prepared, check_plan, removed_earlier
+from bulk_remove.run.prepare import LEDGER, check_plan, removals_before, removed_earlier
 from bulk_remove.settings import Settings
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -331,7 +329,7 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
     by_status = Counter({Status(name): count for name, count in summary["rows_by_status"].items()})
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     ending, code = Ending(summary["ending"]), ExitCode(summary["exit_code"])
-    guess = _guess(run, nothing) if nothing and not nothing.confirmed else None
+    guess = guess_of(run.plan, run.told.facts.settings if run.told else Settings("00000"), nothing)
     strangers, not_meant = summary["numbers_in_replies_unasked"], summary["empty_cells"] + summary["left_out_rows"]
     advice = advise(run.run_id, ending, by_status, strangers=strangers, guess=guess, not_meant=not_meant)
     gone = _gone_before(run, by_status)
@@ -371,7 +369,8 @@ def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
     if not by_status[Status.NOT_EXIST] or {*+by_status} - {Status.NOT_EXIST, *NEVER_SENT}:
         return ""
     with opened_for_reading(run.folder / LEDGER) as store:
-        removed = removed_earlier(Prepared(run.folder, store, run.plan, (), facts_of(store).settings))
+        created_at_s = facts_of(store).created_at_s
+        removed = removed_earlier(store, removals_before(run.folder, run.host, run.campaigns, created_at_s))
     return "" if removed < numbers else phrase("They are already gone: earlier runs removed all of them.")
 
 
@@ -392,14 +391,6 @@ def _rows(counts: Counter[Status], empty: int, left_out: int) -> Sequence[tuple[
         (Status.INVALID, left_out, "left out, as asked: never sent"),
     ]
     return [(status, count, ours(meaning), colours.get(status, "info")) for status, count, meaning in told if count]
-
-
-def _guess(run: PastRun, nothing: NoneFound) -> Advice:
-    held = Counter[str]()
-    for campaign in nothing.campaigns:
-        held.update(run.held.get(campaign, {}))
-    settings = run.told.facts.settings if run.told else Settings("00000")
-    return about_a_guess(run.run_id, nothing, held, settings.forms(), settings.region)
 
 
 def _proof(counts: Mapping[str, Any]) -> Proof:

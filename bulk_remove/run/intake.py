@@ -324,7 +324,8 @@ class _Counts:
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
-        damaged = (index for index in sorted(block.problems) if _is_damage(block.problems[index]))
+        problems = sorted(block.problems.items())
+        damaged = (at for at, problem in problems if problem not in NO_DAMAGE and not is_left_out(problem))
         for index in islice(damaged, SHOWN_ROWS - len(self._examples)):
             self._examples.append(_sample(block, index, shown))
 
@@ -424,10 +425,6 @@ def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Ite
         else listed,
         campaign=settings.campaign,
     )
-
-
-def _is_damage(problem: str) -> bool:
-    return problem not in NO_DAMAGE and not is_left_out(problem)
 
 
 def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sample:

@@ -42,13 +42,25 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import BusyPolicy, Learned, RetryPolicy, first_size, paced, size_learned, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
+from bulk_remove.errors import ExitCode, GuardStop, InputError, StorageError, UnavailableError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.reader import SetAside, open_table, open_tables
+from bulk_remove.run.again import (
+    EarlierRows,
+    EarlierRun,
+    earlier_rows,
+    earlier_run,
+    last_session,
+    prepared_again,
+    reopened,
+    standing_of,
+)
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import (
+    Mark,
     account_of,
+    is_marked,
     keep_learned,
     learned_of,
     lock_campaigns,
@@ -57,7 +69,7 @@ from bulk_remove.run.folders import (
 )
 from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
 from bulk_remove.run.past import EarlierRuns, known_of
-from bulk_remove.run.places import ReportPlace, note_on_place
+from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
     asking,
@@ -70,19 +82,9 @@ from bulk_remove.run.prepare import (
     Prepared,
     Sight,
     check_plan,
-    earlier_removals,
     prepare,
     reading_of,
     removed_earlier,
-)
-from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
-from bulk_remove.run.resume import (
-    EarlierRun,
-    check_not_abandoned,
-    earlier_run,
-    last_session,
-    reopened,
-    standing_of,
 )
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
@@ -263,7 +265,7 @@ def notes_on_input(ready: Prepared) -> Iterator[str]:
     if ready.phases is None:
         earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
         yield from earlier.told_of(source.source for source in ready.plan.sources)
-        if removed := removed_earlier(ready):
+        if removed := removed_earlier(ready.store, ready.removals):
             yield counted(
                 removed,
                 "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
@@ -300,7 +302,11 @@ def plan_resume(
 
     Raises the same errors as `earlier_run`, and InputError for an abandoned run.
     """
-    check_not_abandoned(folder)
+    if is_marked(folder, Mark.ABANDONED):
+        raise InputError(
+            phrase("Run {name} was abandoned and cannot be resumed.", name=folder.name),
+            phrase("To send what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
+        )
     with earlier_run(folder, changes) as run:
         job = job_of(run)
         replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
@@ -392,7 +398,13 @@ class Approved:
         finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
         meant = self.job.report.output
         if meant is not None and meant != finished.report:
-            operator.warn(note_on_place(meant, finished.report))
+            operator.warn(
+                phrase(
+                    "Another file is now at {output} or beside it, so the report was written to {place}.",
+                    output=harmless(str(meant)),
+                    place=harmless(str(finished.report)),
+                )
+            )
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
@@ -400,24 +412,21 @@ class Approved:
 
         Raises as `look.back_up` does; nothing was sent by then.
         """
-        if self.job.backup:
-            await self._back_up(self.job.backup, operator)
-        return await carry_out(self.ready, self.seal, self.job.address, self.job.login, operator)
-
-    async def _back_up(self, path: Path, operator: Operator) -> None:
         job, ready = self.job, self.ready
-        async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
-            listings = listings_of(ready, asker, job.address.base_path, job.look_max)
-            with operator.listing(sum(ready.findings.records.values())) as on_records:
-                records = await back_up(listings, ready, path, on_records)
-        operator.note(
-            counted(
-                records,
-                "The backup {path} holds {count:,} record.",
-                "The backup {path} holds {count:,} records.",
-                path=harmless(str(path)),
+        if job.backup:
+            async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
+                listings = listings_of(ready, asker, job.address.base_path, job.look_max)
+                with operator.listing(sum(ready.findings.records.values())) as on_records:
+                    records = await back_up(listings, ready, job.backup, on_records)
+            operator.note(
+                counted(
+                    records,
+                    "The backup {path} holds {count:,} record.",
+                    "The backup {path} holds {count:,} records.",
+                    path=harmless(str(job.backup)),
+                )
             )
-        )
+        return await carry_out(ready, self.seal, job.address, job.login, operator)
 
 
 class Carried(NamedTuple):
@@ -442,9 +451,8 @@ async def carry_out(
     if shared := shared_of(prepared.state_dir):
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
-    removals = earlier_removals(prepared)
     if settings.stop_when_missing is not None:
-        await in_thread(bool, removals)  # reads them now, and not while requests are under way
+        await in_thread(bool, prepared.removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -459,7 +467,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
-                removals.places,
+                prepared.removals.places,
             )
 
             def stop(ending: Ending) -> None:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from bulk_remove.core.model import NumberFormat, RowOutcome, harmless
 from bulk_remove.core.numbers import AlsoTry, Forms, told_forms, way_reader
-from bulk_remove.core.replies import Document, Effect, Fault
+from bulk_remove.core.replies import Document, Effect
 from bulk_remove.disk import Aside, written
 from bulk_remove.errors import GuardStop, RefusedError, StorageError, UsageError
 from bulk_remove.language import counted, phrase
@@ -169,8 +169,10 @@ class Listing:
             if isinstance(answer, Document):
                 return _records_in(answer, self.campaign)
             failed += 1
-            if answer.effect in {Effect.DENIED, Effect.REFUSED} or failed == _TRIES:
-                raise _error_of(answer, self.campaign)
+            if answer.effect is Effect.REFUSED:
+                raise RefusedError(answer.detail, "The server refuses to list the records of this campaign.")
+            if answer.effect is Effect.DENIED or failed == _TRIES:
+                raise error_of(answer, self.campaign)
             await self._wait(answer.retry_after_s or _FIRST_PAUSE_S * 2**failed)
 
 
@@ -178,12 +180,6 @@ def listings_of(ready: Prepared, asker: Asker, base_path: str, most: int) -> lis
     """Return what reads the lists of a plan's campaigns, after `check_size`."""
     records = ready.findings.records
     return [Listing(asker, base_path, each, most, records[each]) for each in ready.plan.campaign_ids]
-
-
-def _error_of(fault: Fault, campaign: str) -> Exception:
-    if fault.effect is Effect.REFUSED:
-        return RefusedError(fault.detail, "The server refuses to list the records of this campaign.")
-    return error_of(fault, campaign)
 
 
 def _odd(campaign: str) -> RefusedError:

@@ -1,7 +1,7 @@
 """The runs on this machine, read from their ledgers: what was done, what is open, where the reports are.
 
-`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` and `delete` serve
-`prune`, which deletes old runs and lists the reports that stay in other folders.
+`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` serves `prune`,
+which deletes old runs and lists the reports that stay in other folders.
 """
 
 import json
@@ -15,14 +15,12 @@ from typing import Any, NamedTuple
 
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
-from bulk_remove.core.numbers import Held
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
+from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, none_found
 from bulk_remove.errors import StorageError
 from bulk_remove.language import counted, phrase
 from bulk_remove.ledger import (
     History,
-    RunFacts,
     StandingTally,
     completed_run,
     facts_of,
@@ -32,9 +30,9 @@ from bulk_remove.ledger import (
 )
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT, source_as_json
-from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
+from bulk_remove.run.folders import Mark, begun_s, is_marked, noted_reports, run_folders, under_way
 from bulk_remove.run.prepare import LEDGER
-from bulk_remove.settings import Settings
+from bulk_remove.settings import Destination, Settings
 
 UNDER_WAY = "under way"
 KILLED_PLANNING = "killed while it planned: nothing was sent"
@@ -66,13 +64,9 @@ class PastRun:
         return self.folder.name
 
     @property
-    def _facts(self) -> RunFacts | None:
-        return self.told.facts if self.told else None
-
-    @property
     def plan(self) -> Plan:
         """Its plan, or an empty one if it is not known."""
-        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 1.0)
+        return (self.told and self.told.facts.plan) or Plan(self.run_id, "", (), (), 1.0)
 
     @property
     def host(self) -> str:
@@ -92,27 +86,7 @@ class PastRun:
     @property
     def settings(self) -> dict[str, Any]:
         """Its settings, without secrets."""
-        return dict(json.loads(json.dumps(self._facts.settings.public()))) if self._facts else {}
-
-    @property
-    def user(self) -> str:
-        """The API user."""
-        return self._facts.destination.user if self._facts else ""
-
-    @property
-    def planned(self) -> dict[str, str]:
-        """Who saved its plan, if it was saved."""
-        return dict(self._facts.destination.planned) if self._facts else {}
-
-    @property
-    def rows(self) -> int:
-        """Count of input rows."""
-        return self.plan.rows
-
-    @property
-    def duplicates(self) -> int:
-        """Count of rows whose number is also in an earlier row."""
-        return self.plan.duplicates
+        return dict(json.loads(json.dumps(self.told.facts.settings.public()))) if self.told else {}
 
     @property
     def unsent_rows(self) -> Counter[Status]:
@@ -122,11 +96,6 @@ class PastRun:
             for problem, count in source.problems:
                 counted[unsent_status(problem)] += count
         return counted
-
-    @property
-    def keep_lists(self) -> tuple[str, ...]:
-        """Its --keep lists."""
-        return tuple(each.file for each in self.plan.keep.lists)
 
     @property
     def _tallies(self) -> dict[str, StandingTally]:
@@ -143,26 +112,17 @@ class PastRun:
         return sum(count for status, count in self.numbers_by_status.items() if status in OPEN_STATUSES)
 
     @property
-    def nothing(self) -> NoneFound | None:
-        """Set if none of its numbers was found."""
+    def proves_nothing(self) -> bool:
+        """Whether it ran to its end, but its result proves nothing: the form of the numbers may be wrong."""
         none = StandingTally(Counter(), Counter(), 0, 0)
         pairs = [(each, self._tallies.get(each.campaign, none)) for each in self.plan.campaigns]
-        return none_found(
+        nothing = none_found(
             [
                 CampaignResult(each.campaign, tally.statuses, each.confirmed, tally.found, tally.gone)
                 for each, tally in pairs
             ]
         )
-
-    @property
-    def proves_nothing(self) -> bool:
-        """Whether it ran to its end, but its result proves nothing: the form of the numbers may be wrong."""
-        return self.state == Ending.DONE and self.nothing is not None and self.nothing.proves_nothing
-
-    @property
-    def held(self) -> dict[str, Held]:
-        """In which forms its campaigns hold numbers, if known."""
-        return {campaign.campaign: campaign.held for campaign in self.plan.campaigns if campaign.held}
+        return self.state == Ending.DONE and nothing is not None and nothing.proves_nothing
 
     @property
     def resumable_numbers(self) -> int:
@@ -189,11 +149,6 @@ class PastRun:
     def unasked(self) -> bool:
         """Whether the server named a removal that nobody asked for."""
         return bool(self.told and self.told.unasked)
-
-    @property
-    def sessions_to_the_end(self) -> int:
-        """Count of sessions that ended because there was nothing left to send."""
-        return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0
 
 
 def past_runs(state_dir: Path) -> Iterator[PastRun]:
@@ -236,9 +191,9 @@ def run_as_json(run: PastRun) -> dict[str, object]:
         "host": run.host,
         "rehearsal": run.rehearsal.value or None,
         "campaigns": list(run.campaigns),
-        "rows": run.rows,
+        "rows": run.plan.rows,
         "numbers": run.numbers_by_status.total(),
-        "duplicate_rows": run.duplicates,
+        "duplicate_rows": run.plan.duplicates,
         "invalid_rows": run.unsent_rows[Status.INVALID],
         "kept_rows": run.unsent_rows[Status.KEPT],
         "numbers_by_status": {status.value: run.numbers_by_status[status] for status in Status},
@@ -258,10 +213,11 @@ def run_as_json(run: PastRun) -> dict[str, object]:
 def details_as_json(run: PastRun) -> dict[str, object]:
     """Return a run as `runs show --json` prints it. The keys are stable."""
     sessions = run.told.sessions if run.told else ()
+    destination = run.told.facts.destination if run.told else Destination()
     return {
         **run_as_json(run),
-        "user": run.user,
-        "planned_by": run.planned or None,
+        "user": destination.user,
+        "planned_by": dict(destination.planned) or None,
         "settings": run.settings,
         "input": [source_as_json(each.source) for each in run.plan.sources],
         "session_times": [
@@ -425,11 +381,6 @@ def prunable(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doo
             yield Doomed(run, files, sum(path.lstat().st_size for path in files), tuple(_stays_elsewhere(run)))
 
 
-def delete(one: Doomed) -> None:
-    """Delete a run's folder. Raises RunLockedError if the run was resumed meanwhile, StorageError."""
-    delete_run(one.run.folder)
-
-
 def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
     """Yield the run's files in other folders: reports, and parts of reports that a kill left beside them."""
     for report in run.reports:
@@ -437,11 +388,8 @@ def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
             if report.exists():
                 yield report
             if report.parent.is_dir():
-                yield from sorted(path for path in report.parent.iterdir() if _is_part(path, report))
-
-
-def _is_part(path: Path, report: Path) -> bool:
-    return path.name.startswith(f".{report.name}.") and path.name.endswith(".part")
+                parts = [path for path in report.parent.iterdir() if path.name.startswith(f".{report.name}.")]
+                yield from sorted(path for path in parts if path.name.endswith(".part"))
 
 
 RECENT_RUNS = 30

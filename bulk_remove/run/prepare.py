@@ -19,7 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
-from bulk_remove.ledger import Planning, Store, create, facts_of
+from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.earlier import Removals
 from bulk_remove.reader import ReadOptions
@@ -72,8 +72,8 @@ class InputTable(Protocol):
 class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
-    `settings` were used for the plan and have a settled number format. `findings` are what was seen of its campaigns.
-    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run.
+    `settings` were used for the plan and have a settled number format. `removals` are those of earlier runs, `findings`
+    what was seen of its campaigns. `phases` counts the numbers of a resume or a rerun by phase, None for a new run.
     """
 
     folder: Path
@@ -81,6 +81,7 @@ class Prepared:
     plan: Plan
     kept: tuple[str, ...]
     settings: Settings
+    removals: Removals
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
 
@@ -107,19 +108,11 @@ def removals_before(folder: Path, host: str, campaigns: Sequence[str], created_a
     return Removals(ledgers, host, campaigns, created_at_s)
 
 
-def earlier_removals(prepared: Prepared) -> Removals:
-    """Return the numbers that earlier runs removed from the campaigns of a run."""
-    plan, created_at_s = prepared.plan, facts_of(prepared.store).created_at_s
-    return removals_before(prepared.folder, plan.host, plan.campaign_ids, created_at_s)
-
-
-def removed_earlier(prepared: Prepared) -> int:
-    """Return how many numbers of a new run an earlier run removed."""
-    removals = earlier_removals(prepared)
+def removed_earlier(store: Store, removals: Removals) -> int:
+    """Return how many numbers of a run earlier runs removed."""
     if not removals:
         return 0
-    distinct = Planning(prepared.store).distinct_numbers()
-    return sum(len(removals.places(campaign, numbers)) for campaign, numbers in distinct)
+    return sum(len(removals.places(*each)) for each in Planning(store).distinct_numbers())
 
 
 @contextmanager
@@ -209,7 +202,8 @@ class _Planner:
                 keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
-            yield Prepared(folder, store, plan, kept, settings, findings), intake.whole
+            removals = removals_before(folder, plan.host, plan.campaign_ids, self.now_s)
+            yield Prepared(folder, store, plan, kept, settings, removals, findings), intake.whole
 
 
 def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:

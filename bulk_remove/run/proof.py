@@ -6,7 +6,6 @@ compared with the ledger, and the ledger with the heads in unchanged summaries.
 `explain_number` shows what all runs on this machine did with one number.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -22,7 +21,7 @@ from bulk_remove.errors import AlteredLedgerError, AlteredReportError, InputErro
 from bulk_remove.language import joined, phrase
 from bulk_remove.ledger import DAMAGE, Outcomes, Store, Trace, Verified, opened_for_reading, trace, verify, was_approved
 from bulk_remove.report.csv import timestamp
-from bulk_remove.run.finish import REPORT, SUMMARY
+from bulk_remove.run.finish import REPORT, SUMMARY, summary_at
 from bulk_remove.run.folders import noted_reports
 from bulk_remove.run.past import PastRun, past_run, past_runs
 from bulk_remove.run.prepare import LEDGER
@@ -78,34 +77,11 @@ def verify_run(folder: Path, head: str) -> Proven:
     return Proven(folder.name, verified, reports, tuple(noted), past_run(folder).rehearsal)
 
 
-def checked_ledger(folder: Path, store: Store) -> Verified:
-    """Check a run's open ledger against the heads in its summaries. Raises AlteredLedgerError, StorageError."""
-    return verify(store, [*_heads(folder.name, tuple(_reports(store, folder))).values()])
-
-
 def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
     """Return the heads (hex) in a run's own summaries. Altered summaries are ignored."""
-    return {
-        report.path: head
-        for report in reports
-        if report.path.name.endswith(SUMMARY) and report.found is not Found.ALTERED
-        for head in _head_in(report.path, run_id)
-    }
-
-
-def _head_in(path: Path, run_id: str) -> Iterator[str]:
-    summary = _summary_at(path)
-    if summary.get("run_id") == run_id and isinstance(summary.get("ledger_head"), str):
-        yield str(summary["ledger_head"])
-
-
-def _summary_at(path: Path) -> Mapping[str, object]:
-    """Return a summary, or an empty mapping if the file is missing or something else."""
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
+    paths = [each.path for each in reports if each.path.name.endswith(SUMMARY) and each.found is not Found.ALTERED]
+    own = {path: summary for path in paths if (summary := summary_at(path)).get("run_id") == run_id}
+    return {path: head for path, summary in own.items() if isinstance(head := summary.get("ledger_head"), str)}
 
 
 def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
@@ -116,7 +92,7 @@ def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
     for path, digests in written.items():
         yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
     for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
-        owner = _summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
+        owner = summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
         found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
         for path in dict.fromkeys((report, report.with_suffix(SUMMARY))):
             if path.exists() and path.absolute() not in written:
@@ -138,7 +114,7 @@ def _found_at(path: Path, digests: Sequence[str], run_id: str) -> Found:
 
 def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
     """Return whether a later run wrote its own report to this path, as nightly runs do."""
-    summary = _summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
+    summary = summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
     if not summary.get("run_id") or summary["run_id"] == run_id:
         return False
     return path.suffix != ".csv" or summary.get("report_sha256") == digest
@@ -207,7 +183,7 @@ def _explain_run(
     normalise = Normaliser(settings.rules)
     told = Explained(run, forms[0], _NOTHING)
     try:
-        told = replace(told, sound=checked_ledger(run.folder, store))
+        told = replace(told, sound=verify(store, [*_heads(run.run_id, [*_reports(store, run.folder)]).values()]))
     except AlteredLedgerError as error:
         told = replace(told, problem=error.sentence, altered=True)
     try:
@@ -257,7 +233,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "attempts_without_an_end": one.sound.unended if one.sound else None,
         "session_without_proof": (one.sound.unproved or None) if one.sound else None,
         "number": one.number,
-        "keep": list(one.run.keep_lists),
+        "keep": [each.file for each in one.run.plan.keep.lists],
         "rows": [row._asdict() for row in one.trace.rows],
         "requests": [
             {
