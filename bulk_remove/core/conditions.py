@@ -395,9 +395,7 @@ _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
 _PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
 """At least two digits: `+1` may be the offset of a time zone."""
 _LONGEST_CODE = 3
-_MANY_CODES = (
-    10  # two thirds of the figures from 1 to 66 are codes of countries by chance, but not so many different ones
-)
+_MANY_CODES = 10  # by chance, two thirds of the figures from 1 to 66 are codes of countries, but not so many different
 _LONGEST_NAME = 40
 
 _CONTRADICTS = "The number does not begin with the code in the code column."
