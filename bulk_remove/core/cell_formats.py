@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import dropwhile
+from operator import eq, ge, gt, le, lt, ne
 from typing import NamedTuple
 
 _BUILT_IN = {
@@ -32,14 +33,7 @@ _TOKEN = re.compile(
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]{1,18}(?:\.[0-9]{1,18})?)")
 _BEHIND = re.compile(r"(?<=0),+(?=\.|$)")
 _ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
-_COMPARED = {
-    "<": lambda value, bound: value < bound,
-    ">": lambda value, bound: value > bound,
-    "=": lambda value, bound: value == bound,
-    "<=": lambda value, bound: value <= bound,
-    ">=": lambda value, bound: value >= bound,
-    "<>": lambda value, bound: value != bound,
-}
+_COMPARED = {"<": lt, ">": gt, "=": eq, "<=": le, ">=": ge, "<>": ne}
 _SCIENTIFIC = re.compile(r"\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
 _ZEROS_BEHIND = re.compile(r"[.,]0+(?=[^0-9]*$)")
 _OVERFLOWING = "#"

@@ -206,8 +206,7 @@ class WholeInput:
         self._coded = 0
         self._in_doubt = 0
         self._rounded = 0
-        self._first_rounded = ""
-        self._rounded_differ = False
+        self._ends_in_zeros = set[str]()
 
     def add(self, block: JudgedBlock) -> None:
         """Add the next block."""
@@ -216,13 +215,12 @@ class WholeInput:
         self._coded += block.coded
         self._in_doubt += block.in_doubt
         self._rounded += len(block.rounded)
-        for number in block.rounded:
-            self._first_rounded = self._first_rounded or number
-            self._rounded_differ = self._rounded_differ or number != self._first_rounded
+        if len(self._ends_in_zeros) <= 1:
+            self._ends_in_zeros.update(block.rounded)
 
     def rules(self, rules: NumberRules, *, internal_numbers: bool | None, trusted: bool) -> NumberRules:
         """Return the rules for reading the input, given the rules under which its blocks were added."""
-        several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
+        several = len(self._ends_in_zeros) > 1 or self._rounded >= _SAME_ROUNDED
         too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
         whole = self._numbers - self._internal * rules.internal_numbers
         mostly = self._internal > whole

@@ -214,16 +214,15 @@ class Key(StrEnum):
     STOP = "q"
 
 
-_ALSO = {"=": Key.FASTER, "_": Key.SLOWER}  # the same keys with or without Shift, on keyboards that need it
+# Also the same keys with or without Shift, on keyboards that need it.
+_KEYS = {**{key.value: key for key in Key}, "=": Key.FASTER, "_": Key.SLOWER}
 
 LEGEND = "Keys: p pauses and goes on, - slows down, + speeds up again, q stops safely."
 
 
 def key_of(typed: str) -> Key | None:
     """Return the key of a character, None for a character without a meaning."""
-    if typed in _ALSO:
-        return _ALSO[typed]
-    return Key(typed.lower()) if typed.lower() in set(Key) else None
+    return _KEYS.get(typed.lower())
 
 
 @dataclass(frozen=True, slots=True)
