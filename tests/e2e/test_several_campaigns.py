@@ -184,10 +184,12 @@ async def test_a_file_with_its_own_campaigns_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Running]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Start a server on which some numbers are in a call for a second; on a server that is "calm" none is."""
     (tmp_path / "server").mkdir()
     names = [word for campaign in THREE for word in ("--campaign", campaign)]
-    with simulator(tmp_path / "server", *names, "--busy-share", "0.3", "--busy-seconds", "1") as running:
+    busy = () if getattr(request, "param", "") == "calm" else ("--busy-share", "0.3", "--busy-seconds", "1")
+    with simulator(tmp_path / "server", *names, *busy) as running:
         yield running
 
 
@@ -272,6 +274,7 @@ def test_each_campaign_is_locked(server: Running, tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 143
 
 
+@pytest.mark.parametrize("server", ["calm"], indirect=True)
 def test_a_saved_plan_keeps_the_campaigns_that_were_listed(server: Running, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state")
