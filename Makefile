@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv and .html
-	@$(BIN)/python -m bulk_remove.simulator.demo
+	@$(BIN)/python -m tests.demo
 
 test: $(READY) ## Check the format, lint, check the types, and run all tests: what must be green before a commit
 	@$(MAKE) --no-print-directory -j 5 format lint types cover rest

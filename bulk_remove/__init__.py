@@ -9,98 +9,56 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.4.0"
 
 if TYPE_CHECKING:
-    from bulk_remove.api import Server, plan_files, remove_files, remove_numbers, rerun, resume, run_plan
-    from bulk_remove.core.model import Brackets, NumberFormat, Outcome, ReportFormat, Status
-    from bulk_remove.core.numbers import AlsoTry
-    from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
-    from bulk_remove.core.summary import Ending, Proof
-    from bulk_remove.core.throttle import Level
-    from bulk_remove.core.timeline import Snapshot
-    from bulk_remove.errors import (
-        BulkRemoveError,
-        CampaignLockedError,
-        ExitCode,
-        GuardStop,
-        InputError,
-        RefusedError,
-        RunLockedError,
-        StorageError,
-        UnavailableError,
-        UsageError,
-    )
-    from bulk_remove.run.finish import Finished
-    from bulk_remove.settings import Settings
+    from bulk_remove.api import Server as Server
+    from bulk_remove.api import plan_files as plan_files
+    from bulk_remove.api import remove_files as remove_files
+    from bulk_remove.api import remove_numbers as remove_numbers
+    from bulk_remove.api import rerun as rerun
+    from bulk_remove.api import resume as resume
+    from bulk_remove.api import run_plan as run_plan
+    from bulk_remove.core.model import Brackets as Brackets
+    from bulk_remove.core.model import NumberFormat as NumberFormat
+    from bulk_remove.core.model import Outcome as Outcome
+    from bulk_remove.core.model import ReportFormat as ReportFormat
+    from bulk_remove.core.model import Status as Status
+    from bulk_remove.core.numbers import AlsoTry as AlsoTry
+    from bulk_remove.core.plan import CampaignPlan as CampaignPlan
+    from bulk_remove.core.plan import Plan as Plan
+    from bulk_remove.core.plan import SourcePlan as SourcePlan
+    from bulk_remove.core.summary import Ending as Ending
+    from bulk_remove.core.summary import Proof as Proof
+    from bulk_remove.core.throttle import Level as Level
+    from bulk_remove.core.timeline import Snapshot as Snapshot
+    from bulk_remove.errors import BulkRemoveError as BulkRemoveError
+    from bulk_remove.errors import CampaignLockedError as CampaignLockedError
+    from bulk_remove.errors import ExitCode as ExitCode
+    from bulk_remove.errors import GuardStop as GuardStop
+    from bulk_remove.errors import InputError as InputError
+    from bulk_remove.errors import RefusedError as RefusedError
+    from bulk_remove.errors import RunLockedError as RunLockedError
+    from bulk_remove.errors import StorageError as StorageError
+    from bulk_remove.errors import UnavailableError as UnavailableError
+    from bulk_remove.errors import UsageError as UsageError
+    from bulk_remove.run.finish import Finished as Finished
+    from bulk_remove.settings import Settings as Settings
 
-_HOME = {
-    "AlsoTry": "core.numbers",
-    "Brackets": "core.model",
-    "BulkRemoveError": "errors",
-    "CampaignLockedError": "errors",
-    "CampaignPlan": "core.plan",
-    "Ending": "core.summary",
-    "ExitCode": "errors",
-    "Finished": "run.finish",
-    "GuardStop": "errors",
-    "InputError": "errors",
-    "Level": "core.throttle",
-    "NumberFormat": "core.model",
-    "Outcome": "core.model",
-    "Plan": "core.plan",
-    "Proof": "core.summary",
-    "RefusedError": "errors",
-    "ReportFormat": "core.model",
-    "RunLockedError": "errors",
-    "Server": "api",
-    "Settings": "settings",
-    "Snapshot": "core.timeline",
-    "SourcePlan": "core.plan",
-    "Status": "core.model",
-    "StorageError": "errors",
-    "UnavailableError": "errors",
-    "UsageError": "errors",
-    "plan_files": "api",
-    "remove_files": "api",
-    "remove_numbers": "api",
-    "rerun": "api",
-    "resume": "api",
-    "run_plan": "api",
-}
-
-__all__ = [
-    "AlsoTry",
-    "Brackets",
-    "BulkRemoveError",
-    "CampaignLockedError",
-    "CampaignPlan",
-    "Ending",
-    "ExitCode",
-    "Finished",
-    "GuardStop",
-    "InputError",
-    "Level",
-    "NumberFormat",
-    "Outcome",
-    "Plan",
-    "Proof",
-    "RefusedError",
-    "ReportFormat",
-    "RunLockedError",
-    "Server",
-    "Settings",
-    "Snapshot",
-    "SourcePlan",
-    "Status",
-    "StorageError",
-    "UnavailableError",
-    "UsageError",
-    "__version__",
-    "plan_files",
-    "remove_files",
-    "remove_numbers",
-    "rerun",
-    "resume",
-    "run_plan",
-]
+_NAMES = {
+    "api": ("Server", "plan_files", "remove_files", "remove_numbers", "rerun", "resume", "run_plan"),
+    "core.model": ("Brackets", "NumberFormat", "Outcome", "ReportFormat", "Status"),
+    "core.numbers": ("AlsoTry",),
+    "core.plan": ("CampaignPlan", "Plan", "SourcePlan"),
+    "core.summary": ("Ending", "Proof"),
+    "core.throttle": ("Level",),
+    "core.timeline": ("Snapshot",),
+    "errors": (
+        "BulkRemoveError", "CampaignLockedError", "ExitCode", "GuardStop", "InputError", "RefusedError",
+        "RunLockedError", "StorageError", "UnavailableError", "UsageError",
+    ),
+    "run.finish": ("Finished",),
+    "settings": ("Settings",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - all are text
 
 
 def __getattr__(name: str) -> Any:

@@ -299,7 +299,7 @@ async def resume(
         check_same_server(run, server.destination)
         to = run.destination
         place = (to.output or None) if output is None else output
-        return _job(run.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
+        return _job(run.ready.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
 
     folder = find_run(server.folder, run_id)
     async with enter_in_thread(plan_resume(folder, told, job_of, program)) as run:

@@ -109,11 +109,6 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags | _NO_LINK, _OWNERS)
 
 
-def opened(path: Path | str, *, links: bool = False) -> BufferedReader:
-    """Open a regular file for reading without waiting; links are followed only with `links`."""
-    return _opened(path, None, links=links)
-
-
 def opened_again(aside: "Aside") -> BufferedReader:
     """Open a file that this process wrote. Raises OSError when another file has replaced it."""
     file = opened(aside.path)
@@ -123,7 +118,11 @@ def opened_again(aside: "Aside") -> BufferedReader:
     return file
 
 
-def _opened(path: Path | str, descriptor: int | None, *, links: bool) -> BufferedReader:
+def opened(path: Path | str, descriptor: int | None = None, *, links: bool = False) -> BufferedReader:
+    """Open a regular file for reading without waiting; links are followed only with `links`.
+
+    With the `descriptor` of a folder the path starts there.
+    """
     flags = os.O_RDONLY | _BYTES | _WITHOUT_WAITING | (0 if links else _NO_LINK)
     try:
         file = os.fdopen(os.open(path, flags, dir_fd=descriptor), "rb")
@@ -212,7 +211,7 @@ class Folder:
 
     def opened(self, name: str) -> BufferedReader:
         """Open a regular file for reading; links are refused."""
-        return _opened(self.here(name), self.descriptor, links=False)
+        return opened(self.here(name), self.descriptor)
 
     def folder(self, name: str) -> "Folder":
         """Open the folder of this name in it; a missing one is created, private to this user."""

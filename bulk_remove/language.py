@@ -25,11 +25,10 @@ def one_line(text: str) -> str:
     """Replace characters that could control a terminal, end the line, or reverse or hide the text around them."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() or category(letter) == "Zs" else _instead(letter) for letter in text)
-
-
-def _instead(letter: str) -> str:
-    return " " if letter in "\t\n\v\f\r" else "?"
+    return "".join(
+        letter if letter.isprintable() or category(letter) == "Zs" else " " if letter in "\t\n\v\f\r" else "?"
+        for letter in text
+    )
 
 
 class Phrase(str):
@@ -48,15 +47,13 @@ class Phrase(str):
     @classmethod
     def made(cls, template: str, values: Mapping[str, Any], plural: str | None = None, quantity: int = 1) -> Self:
         """Return the phrase for a template in `str.format` syntax; `plural` is used unless `quantity` is 1."""
-        values = {name: _shown(value) for name, value in values.items()}
+        # Numbers keep their type, since each language writes them differently.
+        values = {
+            name: value if isinstance(value, Phrase | Real) else one_line(str(value)) for name, value in values.items()
+        }
         made = cls((template if plural is None or quantity == 1 else plural).format_map(values))
         made.template, made.values, made.plural, made.quantity = template, values, plural, quantity
         return made
-
-
-def _shown(value: Any) -> Any:
-    """Return a value that is safe to show; numbers keep their type, since each language writes them differently."""
-    return value if isinstance(value, Phrase | Real) else one_line(str(value))
 
 
 def phrase(template: str, /, **values: Any) -> Phrase:

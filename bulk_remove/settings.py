@@ -70,34 +70,22 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
-def number(least: float, most: float) -> Check:
-    """Return a check for a number from `least` to `most`; nan and infinity are refused."""
+def number(least: float, most: float, *, integral: bool = False) -> Check:
+    """Return a check for a number from `least` to `most`, or a whole one; nan and infinity are refused."""
+    hint = phrase("Give a value from {least:,.10g} to {most:,.10g}.", least=least, most=most)
 
     def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise Unfit(phrase("which is not a number"), _from_to(least, most))
+        if isinstance(value, bool) or not isinstance(value, Integral if integral else Real):
+            raise Unfit(phrase("which is not a whole number") if integral else phrase("which is not a number"), hint)
         found = int(value) if isinstance(value, Integral) else float(value)
         if not least <= found <= most:
-            raise Unfit(phrase("which is out of range"), _from_to(least, most))
+            raise Unfit(phrase("which is out of range"), hint)
         return found
 
     return check
 
 
-def whole(least: int, most: int) -> Check:
-    """Return a check for a whole number from `least` to `most`."""
-    within = number(least, most)
-
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise Unfit(phrase("which is not a whole number"), _from_to(least, most))
-        return int(within(value))
-
-    return check
-
-
-def _from_to(least: float, most: float) -> str:
-    return phrase("Give a value from {least:,.10g} to {most:,.10g}.", least=least, most=most)
+whole = partial(number, integral=True)
 
 
 def share(value: Any) -> float:
@@ -386,7 +374,8 @@ class Setting:
     """How a field of `Settings` is checked, and its option on the command line.
 
     `again` is the help for commands that change an earlier run, if it differs. `read` converts the option's text, if
-    the field does not accept text. `_table` fills in `field`, `flag`, `kinds` (types) and `default`.
+    the field does not accept text. `_table` fills in `field`, `option` (the field's name without `_s`), `flag`, `kinds`
+    (types) and `default`.
     """
 
     part: Part
@@ -398,14 +387,10 @@ class Setting:
     short: str = ""
     metavar: str = ""
     field: str = ""
+    option: str = ""
     flag: str = ""
     kinds: frozenset[Any] = frozenset()
     default: Any = None
-
-    @property
-    def option(self) -> str:
-        """The name of the option's value: the field's name without `_s`."""
-        return self.field.removesuffix("_s")
 
 
 def _declared(part: Part, default: object, *what: Any, **more: Any) -> Any:
@@ -449,7 +434,6 @@ class Settings:
     delimiter: str | None = _input(
         None, text, "Separator of a CSV file, a character or 'tab'; detected by default.", read=_delimiter
     )
-    """The separator of a CSV file, one ASCII character. None: it is detected."""
     has_header: bool | None = _input(
         None, yes_or_no, "Say whether the first row has the names of the columns.", flag="--header"
     )
@@ -471,10 +455,8 @@ class Settings:
         read=parse_also_try,
         metavar="FORMS",
     )
-    """If a number is not found, ask again in these forms, in this order."""
     keep: tuple[str, ...] = _input((), paths, "Never remove numbers in this file; may be repeated.", _RERUN)
     keep_skips: bool = _input(False, yes_or_no, "Leave kept numbers out instead of stopping.", _RERUN)
-    """Whether to leave these numbers out, as KEPT in the report, and send all others. False: the run stops."""
     keep_columns: bool = _input(False, yes_or_no, "Put the input's own columns first in the report.")
     number_format: NumberFormat = _input(
         NumberFormat.AUTO,
@@ -507,17 +489,13 @@ class Settings:
     additional_numbers: bool = _guard(
         False, yes_or_no, "Also remove a record if a number is among its additional ones.", _RERUN
     )
-    """Whether the server also searches the additional numbers of records; this removes more records."""
     canary: bool = _guard(False, yes_or_no, "Send one request first, check it, then the rest.", _RERUN)
-    """Whether to send one request first and check its verdicts before the rest."""
     canary_max_not_exist: float = _guard(
         MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
     )
-    """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
     stop_when_missing: float | None = _guard(
         None, share, "Stop at this share of missing numbers among the last 2,000.", _RESUME
     )
-    """Stop the run when this share of the last 2,000 answered numbers, 0 to 1, is not in the campaign. None: never."""
 
     reason: str = _guard(
         "",
@@ -578,11 +556,9 @@ class Settings:
     )
 
     tries: int = _retry(6, whole(1, 100), "Try a request without an answer this many times.", _RESUME)
-    """How many times to try a request that gets no answer while others do."""
     give_up_after_s: float = _retry(
         900.0, number(0, 7 * 86_400), "End the run if the server answers nothing for this long.", _RESUME
     )
-    """If the server answers no request for this many seconds, the run ends."""
     busy_for_s: float = _retry(
         1800.0,
         number(0, 7 * 86_400),
@@ -590,7 +566,6 @@ class Settings:
         _RESUME,
         "Ask again for a number in a call for this long from now.",
     )
-    """For how many seconds to ask again for a number that is in a call."""
     busy_delay_s: float = _retry(
         30.0, number(0.1, 86_400), "Wait this long for a call to end; each wait doubles.", _RESUME
     )
@@ -613,7 +588,8 @@ class Settings:
                 "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",
                 "Give --campaign for all rows, or --campaign-column to read it from each row.",
             )
-        check_no_number(self.reason, self.region)
+        if self.reason:
+            check_no_number(self.reason, self.region)
         self.forms()
 
     @property
@@ -693,10 +669,11 @@ def _table() -> dict[str, Setting]:
     for name, kind in get_type_hints(Settings).items():
         declared = Settings.__dataclass_fields__[name]
         setting = declared.metadata["setting"]
-        flag = setting.flag or f"--{name.removesuffix('_s').replace('_', '-')}"
+        option = name.removesuffix("_s")
+        flag = setting.flag or f"--{option.replace('_', '-')}"
         FIELDS[flag.removeprefix("--")] = name
         kinds = frozenset(get_args(kind) or {kind})
-        table[name] = replace(setting, field=name, flag=flag, kinds=kinds, default=declared.default)
+        table[name] = replace(setting, field=name, option=option, flag=flag, kinds=kinds, default=declared.default)
     return table
 
 

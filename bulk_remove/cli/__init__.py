@@ -12,27 +12,15 @@ _CYCLES_SOUGHT_AFTER = 100_000
 
 
 def main() -> None:
-    """Run the command and exit with its code. A window that closes at the end stays open until an error was read."""
-    try:
-        _main()
-    except SystemExit as end:
-        from bulk_remove.cli.signals import opened_by_double_click  # noqa: PLC0415 - likewise
-
-        if end.code and len(sys.argv) == 1 and opened_by_double_click():
-            _note("Press Enter to close this window.")
-            sys.stdin.readline()
-        raise
-
-
-def _main() -> None:
     """Run the command and exit with its code; an expected failure prints two sentences, never a traceback.
 
-    A signal arrives here only before a plan is approved. After that it is a StoppedError.
+    A signal arrives here only before a plan is approved. After that it is a StoppedError. A window that closes at the
+    end stays open until an error was read.
     """
     import click  # noqa: PLC0415 - keeps `import bulk_remove.cli` fast
 
     from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
-    from bulk_remove.cli.signals import exit_of, terminable  # noqa: PLC0415 - likewise
+    from bulk_remove.cli.signals import exit_of, opened_by_double_click, terminable  # noqa: PLC0415 - likewise
 
     gc.set_threshold(_CYCLES_SOUGHT_AFTER)
     # Otherwise numpy's linear algebra, which is not used here, starts a busy thread on each core.
@@ -40,23 +28,26 @@ def _main() -> None:
     try:
         with terminable():
             code = program.main(standalone_mode=False, prog_name="bulk-remove")
-        sys.exit(code)
     except click.ClickException as problem:
         told = StringIO()
         problem.show(told)
         _note(told.getvalue().rstrip())
-        sys.exit(ExitCode.USAGE)
+        code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt) as stop:
         _note("Stopped: nothing was sent.")
-        sys.exit(exit_of(stop.__cause__ or stop))
+        code = exit_of(stop.__cause__ or stop)
     except BulkRemoveError as error:
         from bulk_remove.console import Screen  # noqa: PLC0415 - rich only where something is shown
 
         Screen().error(error)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     finally:
         # Skip Python's last garbage collection, which would take a tenth of a second for nothing.
         gc.freeze()
+    if code and len(sys.argv) == 1 and opened_by_double_click():
+        _note("Press Enter to close this window.")
+        sys.stdin.readline()
+    sys.exit(code)
 
 
 def _note(text: str) -> None:

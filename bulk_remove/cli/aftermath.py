@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from bulk_remove.cli.given import AftermathOptions
 from bulk_remove.cli.signals import exit_of
@@ -81,15 +82,17 @@ class _RunLog(logging.FileHandler):
             self._screen.note("The log can no longer be written (is the disk full?); the run continues without it.")
 
 
-class _JsonLines(logging.Formatter):
-    """One JSON object per line, with stable keys."""
+class _Lines(logging.Formatter):
+    """One line per record: text, or for the run `run_id` a JSON object with stable keys."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__()
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._run_id = run_id
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
+        if not self._run_id:
+            return one_line(super().format(record))
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": moment.replace("+00:00", "Z"),
@@ -99,14 +102,6 @@ class _JsonLines(logging.Formatter):
             "message": one_line(record.getMessage()),
         }
         return json.dumps(line, ensure_ascii=False)
-
-
-class _Lines(logging.Formatter):
-    """One line of text per record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
-        return one_line(super().format(record))
 
 
 @contextmanager
@@ -120,8 +115,7 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
             phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
             "Check free space and permissions.",
         ) from None
-    text = _Lines("%(asctime)s %(levelname)s %(message)s")
-    handler.setFormatter(_JsonLines(folder.name) if log_format == "json" else text)
+    handler.setFormatter(_Lines(folder.name if log_format == "json" else ""))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
@@ -133,50 +127,29 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
             handler.close()
 
 
-def write_metrics(path: Path, text: str) -> None:
-    """Write the metrics file, readable by everybody; it appears only when it is complete. Raises StorageError."""
+def _receivers(urls: Sequence[str]) -> list[Any]:
+    """Return a receiver for each Apprise address: https://github.com/caronc/apprise.
+
+    Raises UsageError when Apprise is not installed or does not accept an address.
+    """
     try:
-        with written(path, mode=0o644) as aside:  # the temporary name is not *.prom, so the collector ignores it
-            aside.file.write(text.encode(errors="replace"))
-    except OSError as error:
-        raise StorageError(
-            phrase(
-                "The metrics file {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))
-            ),
-            "Name a file in a folder that exists.",
+        from apprise import Apprise  # noqa: PLC0415 - an optional library
+    except ImportError:
+        raise UsageError(
+            "--notify needs Apprise, which is not installed.", "Install it: pip install 'bulk-remove[notify]'"
         ) from None
-
-
-class Notifier:
-    """Sends notifications to Apprise addresses: https://github.com/caronc/apprise."""
-
-    def __init__(self, urls: Sequence[str]) -> None:
-        """Raise UsageError when Apprise is not installed or does not accept an address."""
-        try:
-            from apprise import Apprise  # noqa: PLC0415 - an optional library
-        except ImportError:
+    # Its log messages may contain an address.
+    logger = logging.getLogger("apprise")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    receivers = [Apprise() for _ in urls]
+    for place, (receiver, url) in enumerate(zip(receivers, urls, strict=True), start=1):
+        if not receiver.add(url):
             raise UsageError(
-                "--notify needs Apprise, which is not installed.", "Install it: pip install 'bulk-remove[notify]'"
-            ) from None
-        # Its log messages may contain an address.
-        logger = logging.getLogger("apprise")
-        logger.addHandler(logging.NullHandler())
-        logger.propagate = False
-        self._receivers = [Apprise() for _ in urls]
-        for place, (receiver, url) in enumerate(zip(self._receivers, urls, strict=True), start=1):
-            if not receiver.add(url):
-                raise UsageError(
-                    phrase("--notify number {place} is not an Apprise address.", place=place),
-                    "Check it against https://github.com/caronc/apprise; it is not shown: it may contain a secret.",
-                )
-
-    def notify(self, title: str, body: str) -> list[int]:
-        """Send to all addresses; return the places, from 1, of those that failed."""
-        return [
-            place
-            for place, receiver in enumerate(self._receivers, start=1)
-            if not receiver.notify(title=title, body=body)
-        ]
+                phrase("--notify number {place} is not an Apprise address.", place=place),
+                "Check it against https://github.com/caronc/apprise; it is not shown: it may contain a secret.",
+            )
+    return receivers
 
 
 _MEANING = {
@@ -214,7 +187,7 @@ class Aftermath:
 @contextmanager
 def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
     """Write metrics and notify when the command inside ends; it sets `code`. Raises UsageError for a bad --notify."""
-    notifier = Notifier(options.notify) if options.notify else None
+    receivers = _receivers(options.notify) if options.notify else []
     after = Aftermath()
     if options.quiet:
         screen.hold_back()
@@ -228,27 +201,40 @@ def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
         after.code = exit_of(stop)
         raise
     finally:
-        _tell(screen, options, after, notifier)
+        if options.metrics_file or receivers:
+            _tell(screen, options, after, receivers)
         if after.code is not ExitCode.OK:
             screen.release()
 
 
-def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, notifier: Notifier | None) -> None:
-    if options.metrics_file is None and notifier is None:
-        return
+def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, receivers: Sequence[Any]) -> None:
     try:
         runs = [past_run(folder) for folder in dict.fromkeys(after.runs)]
         if options.metrics_file is not None:
             gauges = gauges_of(runs, _named(options), after.code, time.time(), after.files)
-            write_metrics(options.metrics_file, exposition(gauges))
+            _write_metrics(options.metrics_file, exposition(gauges))
     except StorageError as error:
         screen.warn(joined(" ", [ours(error.sentence), ours(error.hint)]))
         runs = []
-    if notifier is not None and (options.notify_on == "always" or after.code is not ExitCode.OK):
-        _notify(screen, notifier, after, runs, _named(options))
+    if receivers and (options.notify_on == "always" or after.code is not ExitCode.OK):
+        _notify(screen, receivers, after, runs, _named(options))
 
 
-def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[PastRun], named: SeriesKey) -> None:
+def _write_metrics(path: Path, text: str) -> None:
+    """Write the metrics file, readable by everybody; it appears only when it is complete. Raises StorageError."""
+    try:
+        with written(path, mode=0o644) as aside:  # the temporary name is not *.prom, so the collector ignores it
+            aside.file.write(text.encode(errors="replace"))
+    except OSError as error:
+        raise StorageError(
+            phrase(
+                "The metrics file {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))
+            ),
+            "Name a file in a folder that exists.",
+        ) from None
+
+
+def _notify(screen: Screen, receivers: Sequence[Any], after: Aftermath, runs: list[PastRun], named: SeriesKey) -> None:
     host, campaign = named
     if runs:
         host, campaign = runs[0].host, ", ".join(dict.fromkeys(one for run in runs for one in run.campaigns))
@@ -263,8 +249,9 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
     )
     body = [*after.words, *(line for run in runs for line in in_short(run))]
     lines = [one_line(translated(line)) for line in body or [title]]
-    for place in notifier.notify(one_line(translated(title)), "\n".join(lines)):
-        screen.warn(phrase("Notification {place} could not be sent; the exit code does not change.", place=place))
+    for place, receiver in enumerate(receivers, start=1):
+        if not receiver.notify(title=one_line(translated(title)), body="\n".join(lines)):
+            screen.warn(phrase("Notification {place} could not be sent; the exit code does not change.", place=place))
 
 
 def _named(options: AftermathOptions) -> SeriesKey:

@@ -15,7 +15,6 @@ import click
 from click.core import ParameterSource
 
 from bulk_remove.cli.given import (
-    SOURCES,
     ServerAccess,
     check_keyring,
     forget_password,
@@ -27,7 +26,7 @@ from bulk_remove.cli.given import (
 from bulk_remove.cli.help_pages import LANGUAGE
 from bulk_remove.cli.profiles import (
     PASSWORD,
-    config_file_of,
+    SOURCES,
     is_setting,
     key_of,
     profile_of,
@@ -37,6 +36,7 @@ from bulk_remove.cli.profiles import (
 )
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import language_in_use, phrase, say, translated
+from bulk_remove.run.folders import default_config_file
 from bulk_remove.settings import Address, Login, Settings
 
 _HIDDEN = phrase("(not shown)")
@@ -44,7 +44,7 @@ _HIDDEN = phrase("(not shown)")
 
 def init_job(config: Path | None) -> int:
     """Write a first settings file. Raises UsageError when the file exists."""
-    file = config_file_of(config)
+    file = config or default_config_file()
     write_config(file, starter(settings_of(click.get_current_context().find_root().command)))
     click.echo(say("Written: {file}", file=file))
     return ExitCode.OK
@@ -52,7 +52,7 @@ def init_job(config: Path | None) -> int:
 
 def path_job(config: Path | None) -> int:
     """Print the path of the settings file."""
-    click.echo(config_file_of(config))
+    click.echo(config or default_config_file())
     return ExitCode.OK
 
 
@@ -100,7 +100,7 @@ def untyped_notes() -> Iterator[str]:
     for param in ctx.command.get_params(ctx):
         source = ctx.get_parameter_source(str(param.name))
         if is_setting(param) and source in {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP}:
-            table = profile.entries[key_of(param)].place.table if source is ParameterSource.DEFAULT_MAP else ""
+            table = profile.entries[key_of(param)].table if source is ParameterSource.DEFAULT_MAP else ""
             told.setdefault(table, []).append(f"{key_of(param)} = {_shown(param, _as_written(ctx, param))}")
     for table, listed in told.items():
         settings = ", ".join(listed)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from bulk_remove.cli.profiles import PASSWORD, Profile, profile_of
+from bulk_remove.cli.profiles import PASSWORD, SOURCES, Profile, profile_of
 from bulk_remove.core.model import ReportFormat
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
@@ -428,9 +428,6 @@ def _unusable(error: Exception) -> UsageError:
     )
 
 
-SOURCES = ("password_env", "password_file", "password_command")
-
-
 def password_variable() -> str:
     """Return BULK_REMOVE_PASSWORD; empty if it is not set, or if another source was typed."""
     ctx = click.get_current_context()
@@ -450,7 +447,7 @@ def _check_whose(address: Address) -> None:
     own = server_in(profile)
     place = next(
         (
-            profile.entries[source].place
+            profile.entries[source]
             for source in SOURCES
             if source in profile.entries and ctx.get_parameter_source(source) is ParameterSource.DEFAULT_MAP
         ),

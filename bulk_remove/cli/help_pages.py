@@ -96,6 +96,13 @@ class Helpful(click.Command):
     many_flags = False
     _topics: click.Option | None = None
 
+    def __init__(self, name: str | None, *, params: Iterable[click.Parameter] = (), **properties: Any) -> None:
+        super().__init__(name, params=[*params, _LANGUAGE_OPTION], **properties)
+        flags = {name for param in self.params for name in param.opts}
+        self.many_flags = self.many_flags or (len(flags) > _MANY and "--password-file" in flags)
+        if self.help:  # in a raw docstring, \b stands for the character with which click keeps lines as they are
+            self.help = self.help.replace("\\b\n", "\b\n")
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -109,7 +116,7 @@ class Helpful(click.Command):
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return --help; with many flags it accepts a group's name."""
-        if not self._has_many():
+        if not self.many_flags:
             return super().get_help_option(ctx)
         if self._topics is None:
             self._topics = click.Option(
@@ -127,7 +134,7 @@ class Helpful(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help page; with many flags only the basic ones, or those of the requested group."""
         topic = ctx.meta.get(_TOPIC, "")
-        if not self._has_many():
+        if not self.many_flags:
             super().format_help(ctx, formatter)
             return
         self.format_usage(ctx, formatter)
@@ -141,10 +148,6 @@ class Helpful(click.Command):
                 formatter.write_text(example)
             formatter.write_paragraph()
         _write_groups(ctx, formatter, topic)
-
-    def _has_many(self) -> bool:
-        flags = {name for param in self.params for name in param.opts}
-        return self.many_flags or (len(flags) > _MANY and "--password-file" in flags)
 
 
 class HelpfulGroup(Helpful, click.Group):
@@ -288,33 +291,15 @@ def _near(name: str, known: Iterable[str]) -> Phrase | None:
     return phrase("Did you mean {nearest}?", nearest=bare[close[0]]) if close else None
 
 
-def language_option() -> click.Option:
-    """Return the option. A profile may set it too, but is read too late for help and usage errors."""
-    return click.Option(
-        [f"--{LANGUAGE}"],
-        type=click.Choice(LANGUAGES),
-        default=ENGLISH.code,
-        show_default=True,
-        envvar=_LANGUAGE_VARIABLE,
-        expose_value=False,
-        callback=_chosen,
-        help="Show everything in this language; default at a terminal: LANG.",
-    )
-
-
 def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
     """Set the language from the command line, the variable or, at a terminal, the locale, before any output."""
     asked = re.findall(rf"(?:^|\n)--{LANGUAGE}[=\n]([a-z]+)(?=\n|$)", "\n".join(words))
     code = asked[-1] if asked else os.environ.get(_LANGUAGE_VARIABLE, "")
-    if not code and _at_a_terminal():
+    if not code and all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr)):
         code = language_of(os.environ)
     if code in LANGUAGES:
         speak(code)
         _translate_help(root)
-
-
-def _at_a_terminal() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -325,6 +310,19 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
     ):
         speak(value)
     return value
+
+
+_LANGUAGE_OPTION = click.Option(
+    [f"--{LANGUAGE}"],
+    type=click.Choice(LANGUAGES),
+    default=ENGLISH.code,
+    show_default=True,
+    envvar=_LANGUAGE_VARIABLE,
+    expose_value=False,
+    callback=_chosen,
+    help="Show everything in this language; default at a terminal: LANG.",
+)
+"""A profile may set it too, but is read too late for help and usage errors."""
 
 
 def speak(code: str) -> None:

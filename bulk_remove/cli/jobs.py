@@ -60,7 +60,6 @@ from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
     Carried,
-    Done,
     Job,
     OnRows,
     Operator,
@@ -130,19 +129,18 @@ class _Terminal(Operator):
         return Live(self._screen.err).reading()
 
     def listing(self, records: int) -> AbstractContextManager[OnRows]:
-        return Live(self._screen.err).listing(records)
+        return Live(self._screen.err).reading(records)
 
     def show(self, run: Planned) -> None:
         """Show the plan, or the progress of an earlier run."""
         if run.done is None:
             show_plan(self._screen, run.ready, run.known, self.until_s)
+            notes = untyped_notes() if run.ready.phases is None else ()  # a rerun has its settings from its run
         else:
             self._screen.standing(run.left, run.done)
-            if not run.ended:
-                _show_when(self._screen, run.ready.settings, self.until_s)
-        if run.done is None and run.ready.phases is None:  # a rerun has its settings from its run
-            for note in untyped_notes():
-                self.note(note)
+            notes = () if run.ended else when_notes(run.ready.settings.windows, *_moments(self.until_s))
+        for note in notes:
+            self.note(note)
 
     async def approve(self, run: Planned) -> Consent:
         """Ask for consent, unless there is nothing to send or --yes was given."""
@@ -189,11 +187,14 @@ class _Terminal(Operator):
             with logged(ready.folder, self._screen, self._options.aftermath.log_format), keep_report(keep_on) as spare:
                 self._spare = spare
                 done = asyncio.run(run.carry_out(self))
+            finished = done.finished
             if done.sent is None:
-                _tell_finished(self._screen, ready, done)
+                self._screen.tell("This run is already finished; nothing was sent.")
+                self._screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
+                self._screen.files(finished.report, finished.summary, finished.also)
             else:
-                _tell(self._screen, ready, done.sent, done.finished)
-        return Carried(ready.folder, done.finished.exit_code, next(iter(wishes), None), done.finished.also)
+                _tell(self._screen, ready, done.sent, finished)
+        return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
 
 
 def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | None = None) -> None:
@@ -202,14 +203,8 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
     also_limited = more_limits(ready.settings.max_invalid, ready.settings.stop_when_missing)
     screen.plan(ready.plan, known, ready.settings.also_try, also_limited, lines)
-    for warning in form_warnings(ready.plan, forms, region):
-        screen.note(warning)
-    _show_when(screen, ready.settings, until_s)
-
-
-def _show_when(screen: Screen, settings: Settings, until_s: float | None) -> None:
-    """Show notes about hours and a deadline that may surprise the operator."""
-    for note in when_notes(settings.windows, *_moments(until_s)):
+    notes = when_notes(ready.settings.windows, *_moments(until_s))
+    for note in (*form_warnings(ready.plan, forms, region), *notes):
         screen.note(note)
 
 
@@ -324,7 +319,7 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
             return await look_over(listings, seen, on_records)
 
     with seen_in(ready) as seen:
-        with Live(screen.err).listing(total) as on_records:
+        with Live(screen.err).reading(total) as on_records:
             looked = asyncio.run(looked_over(seen, on_records))
         if options.look_csv:
             certain = {each.campaign: each.certain for each in looked}
@@ -453,7 +448,7 @@ def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) ->
         address = Address.parse(to.url)
         output = options.report.output or (Path(to.output) if to.output else None)
         report = _report_of(replace(options.report, output=output), options.user, to)
-        return Job(run.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
+        return Job(run.ready.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
 
     terminal = _Terminal(screen, options)
     changes = options.given.changes(Later.RESUME, typed_only=True)
@@ -570,14 +565,6 @@ def _report_of(options: ReportOptions, user: UserOptions, told: Destination | No
     wanted = Wanted(CsvFor(options.csv_for or told.csv_for), told.also if options.also is None else options.also)
     read = (user.password_file, str(profile_of(click.get_current_context()).file))
     return ReportPlace(options.output, wanted, options.overwrite, read)
-
-
-def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
-    """Show that a run was already finished, and where its report is."""
-    finished = done.finished
-    screen.tell("This run is already finished; nothing was sent.")
-    screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
-    screen.files(finished.report, finished.summary, finished.also)
 
 
 def check_job(**given: Any) -> int:

@@ -322,21 +322,12 @@ _AFTERMATH = (
 )
 
 
-def _files(*, required: bool) -> click.Argument:
-    return click.Argument(
-        ["files"],
-        nargs=-1,
-        required=required,
-        metavar="FILE..." if required else "[FILE...]",
-        type=click.Path(readable=False),
-        envvar="BULK_REMOVE_FILES",
-    )
-
+_FILES: dict[str, Any] = {"nargs": -1, "type": _FILE, "envvar": "BULK_REMOVE_FILES"}
 
 # The options of each command.
 RUN_ID = click.Argument(["run"], required=False, metavar="[RUN]", type=RunId())
 PLAN = (
-    _files(required=True),
+    click.Argument(["files"], required=True, metavar="FILE...", **_FILES),
     *_INPUT,
     *_settings(Part.GUARD),
     *_settings(Part.REQUEST),
@@ -356,7 +347,7 @@ PLAN = (
     _LOOK_MAX,
 )
 RUN = (
-    _files(required=False),
+    click.Argument(["files"], required=False, metavar="[FILE...]", **_FILES),
     *_INPUT,
     *_settings(Part.GUARD),
     *_settings(Part.REQUEST),

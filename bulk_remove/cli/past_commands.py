@@ -420,9 +420,9 @@ def report_job(
         )
     path = output or folder / f"report.{'summary.' if kind is ReportFormat.JSON else ''}{kind}"
     check_place(path)
-    with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, overwrite))
-        write_again(ready, settings, ending, kind, path, CsvFor(csv_for))
+    with ended_run(folder) as (ready, ending):
+        check_replaceable(path, Owner(state_dir, ready.plan.host, ready.settings, folder.name, overwrite))
+        write_again(ready, ending, kind, path, CsvFor(csv_for))
     Screen().tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
 

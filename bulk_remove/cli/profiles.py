@@ -9,10 +9,10 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from functools import cache, partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, language_option, nearest, speak_as_asked
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest, speak_as_asked
 from bulk_remove.cli.signals import opened_by_double_click
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -32,56 +32,55 @@ from bulk_remove.run.folders import default_config_file, default_state_dir, run_
 
 
 @dataclass(frozen=True, slots=True)
-class TomlPlace:
-    """The place of a value: the file, the table (empty at the top) and the key."""
+class Entry:
+    """A value in the settings file, and its place: the table (empty at the top) and the key.
+
+    The value may be a secret and is never shown.
+    """
 
     file: Path
     table: str
     key: str
+    value: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.file}, {f'[{self.table}] ' if self.table else ''}{self.key}"
 
     def error(self, wrong: str, hint: str) -> UsageError:
-        """Return an error about the value at this place. It does not show the value, which may be a secret."""
+        """Return an error about the value."""
         return UsageError(phrase("{place} {wrong}.", place=self, wrong=ours(wrong)), hint)
 
+    def checked(self, param: click.Parameter) -> "Entry":
+        """Return the entry with its value in the form of the option's default. Raises UsageError."""
+        if not (param.multiple or param.nargs == -1):
+            return replace(self, value=_checked(self, param, self.value))
+        if not isinstance(self.value, list):
+            raise self.error(
+                phrase("is {kind}, not a list", kind=_kind(self.value)),
+                phrase('Give a list: {key} = ["..."].', key=self.key),
+            )
+        return replace(self, value=[_checked(self, param, each) for each in self.value])
 
-def check_entry(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
-    """Check a TOML value and return it in the form of the option's default. Raises UsageError."""
-    if not (param.multiple or param.nargs == -1):
-        return _single(param, value, place)
-    if not isinstance(value, list):
-        raise place.error(
-            phrase("is {kind}, not a list", kind=_kind(value)), phrase('Give a list: {key} = ["..."].', key=place.key)
-        )
-    return [_single(param, item, place) for item in value]
 
-
-def _single(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
+def _checked(entry: Entry, param: click.Parameter, value: Any) -> Any:
     types, wanted, given = _wanted(param)
     given = f"[{given}]" if param.multiple or param.nargs == -1 else given
+    hint = phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=entry.key, given=given)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise place.error(
-            phrase("is {kind}, not {wanted}", kind=_kind(value), wanted=wanted),
-            phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
-        )
+        raise entry.error(phrase("is {kind}, not {wanted}", kind=_kind(value), wanted=wanted), hint)
     if isinstance(param.type, click.Path):
         if re.search(r"[\x00-\x1f]", str(value)):
-            hint = phrase("Put a path with backslashes into single quotes: {key} = '...'.", key=place.key)
-            raise place.error("contains a tab or a line break", hint)
-        value = _path(str(value), place.file)
+            quoted = phrase("Put a path with backslashes into single quotes: {key} = '...'.", key=entry.key)
+            raise entry.error("contains a tab or a line break", quoted)
+        value = _path(str(value), entry.file)
+        if value == "" and param.default != "":
+            raise entry.error("is empty", "Name it, or leave it out.")
     elif str in types:
         value = str(value)  # our own types read only text, so 90 means "90"
-    if isinstance(param.type, click.Path) and value == "" and param.default != "":
-        raise place.error("is empty", "Name it, or leave it out.")
     try:
         param.type.convert(value, param, None)
     except click.BadParameter as error:
-        raise place.error(
-            phrase("is wrong: {message}", message=error.message.rstrip(".")),
-            phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
-        ) from None
+        raise entry.error(phrase("is wrong: {message}", message=error.message.rstrip(".")), hint) from None
     return value
 
 
@@ -95,31 +94,26 @@ def _wanted(param: click.Parameter) -> tuple[tuple[type, ...], str, str]:
     if isinstance(kind, type(click.FLOAT)):
         return (int, float), phrase("a number"), "2.5"
     if isinstance(kind, click.Choice):
-        return (
-            (str,),
-            phrase("one of {listed}, in quotes", listed=", ".join(map(str, kind.choices))),
-            f'"{next(iter(kind.choices))}"',
-        )
+        one = phrase("one of {listed}, in quotes", listed=", ".join(map(str, kind.choices)))
+        return (str,), one, f'"{next(iter(kind.choices))}"'
     if isinstance(kind, click.Path | click.types.StringParamType):
         return (str,), phrase("text, in quotes"), '"..."'
-    return (str, int, float, time), phrase("a {name}, in quotes", name=ours(kind.name)), _example(param)
+    example = param.default if isinstance(param.default, str) and param.default else "..."
+    return (str, int, float, time), phrase("a {name}, in quotes", name=ours(kind.name)), f'"{example}"'
 
 
-def _example(param: click.Parameter) -> str:
-    return f'"{param.default}"' if isinstance(param.default, str) and param.default else '"..."'
-
-
-_KINDS: dict[type, str] = {
+_KINDS = {
     bool: "true or false",
     int: "a number",
     float: "a number",
     str: phrase("text"),
     list: "a list",
+    dict: "a table",
 }
 
 
 def _kind(value: Any) -> Phrase:
-    return ours(_KINDS.get(type(value), "a table" if isinstance(value, dict) else "a date or time"))
+    return ours(_KINDS.get(type(value), "a date or time"))
 
 
 def _path(value: str, file: Path) -> str:
@@ -184,11 +178,8 @@ def write_config(path: Path, text: str) -> None:
         ) from None
 
 
-RIVALS = (
-    ("url", "system"),
-    ("campaign", "campaign_column"),
-    ("password_env", "password_file", "password_command"),
-)
+SOURCES = ("password_env", "password_file", "password_command")
+RIVALS = (("url", "system"), ("campaign", "campaign_column"), SOURCES)
 """Mutually exclusive options: the one from the closest source replaces the others."""
 
 ADDED_UP = ("keep",)
@@ -199,14 +190,6 @@ CHOOSERS = ("config", "profile")
 
 _DEFAULT = "default_profile"
 _TOP = ("defaults", "profile", _DEFAULT)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An option's value from the file, and its place. The value may be a secret and is never shown."""
-
-    value: Any = field(repr=False)
-    place: TomlPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +247,11 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
                 if key in known
                 else nearest(key, _TOP)
             )
-            raise TomlPlace(file, "", key).error("is not known there", hint)
+            raise Entry(file, "", key).error("is not known there", hint)
     defaults = _table(file, "defaults", tables.get("defaults", {}), known)
     profiles = {
         each: _table(file, f"profile.{each}", table, known)
-        for each, table in _dict(TomlPlace(file, "", "profile"), tables.get("profile", {})).items()
+        for each, table in _dict(Entry(file, "", "profile"), tables.get("profile", {})).items()
     }
     chosen = name or _default_of(file, tables)
     if not chosen:
@@ -289,19 +272,19 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
 def profiles_in(file: Path) -> list[str]:
     """Return the names of a file's profiles. Raises UsageError."""
     profiles = (read_config(file) or {}).get("profile", {})
-    return [*_dict(TomlPlace(file, "", "profile"), profiles)]
+    return [*_dict(Entry(file, "", "profile"), profiles)]
 
 
 def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
     chosen = tables.get(_DEFAULT, "")
     if not isinstance(chosen, str):
-        raise TomlPlace(file, "", _DEFAULT).error(
+        raise Entry(file, "", _DEFAULT).error(
             "is not text", phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
         )
     return chosen
 
 
-def _dict(place: TomlPlace, table: object) -> dict[str, Any]:
+def _dict(place: Entry, table: object) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise place.error("is not a table", "Write it as [defaults] or [profile.NAME], with the settings below.")
     return table
@@ -309,16 +292,16 @@ def _dict(place: TomlPlace, table: object) -> dict[str, Any]:
 
 def _table(file: Path, name: str, table: object, known: Mapping[str, click.Parameter]) -> dict[str, Entry]:
     entries = {}
-    for key, value in _dict(TomlPlace(file, "", name), table).items():
-        place = TomlPlace(file, name, key)
+    for key, value in _dict(Entry(file, "", name), table).items():
+        entry = Entry(file, name, key, value)
         if key == "password":
-            raise place.error(
+            raise entry.error(
                 "is refused: this file must not contain a password",
                 "Use password_env, password_file, password_command or bulk-remove login.",
             )
         if key not in known:
-            raise place.error("is not a setting", nearest(key, [*known]))
-        entries[key] = Entry(check_entry(known[key], value, place), place)
+            raise entry.error("is not a setting", nearest(key, [*known]))
+        entries[key] = entry.checked(known[key])
     for rivals in RIVALS:
         both = [key for key in rivals if key in entries and entries[key].value]
         if len(both) > 1:
@@ -333,7 +316,7 @@ def _over(defaults: Mapping[str, Entry], own: Mapping[str, Entry]) -> dict[str, 
     """Merge a profile over the defaults; its values also replace their rivals."""
     replaced = {key for rivals in RIVALS if own.keys() & set(rivals) for key in rivals}
     both = {key for key in ADDED_UP if key in defaults and key in own}
-    added = {key: Entry([*defaults[key].value, *own[key].value], own[key].place) for key in both}
+    added = {key: replace(own[key], value=[*defaults[key].value, *own[key].value]) for key in both}
     return {key: entry for key, entry in defaults.items() if key not in replaced} | dict(own) | added
 
 
@@ -348,43 +331,30 @@ _NEAREST_FIRST = (
 )
 
 
-def config_file_of(config: Path | None) -> Path:
-    """Return the path of the profiles file, which may not exist."""
-    return config or default_config_file()
-
-
 def profile_of(ctx: click.Context) -> Profile:
     """Return the profile of the running command."""
-    found = ctx.find_object(Profile)
-    return found or Profile(default_config_file())
+    return ctx.find_object(Profile) or Profile(default_config_file())
 
 
 def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Load the profile once its file and its name are known, before other options are read."""
     known = {**ctx.params, str(param.name): value}
     if "config" in known and "profile" in known and not ctx.resilient_parsing:
-        config = known["config"]
-        known_settings = settings_of(ctx.find_root().command)
         new = isinstance(ctx.command, Configured) and ctx.command.makes_profiles
-        file = config_file_of(config)
-        profile = load(file, known["profile"] or "", known_settings, needed=config is not None, new=new)
-        ctx.obj = profile
+        settings = settings_of(ctx.find_root().command)
+        file, needed = known["config"] or default_config_file(), known["config"] is not None
+        ctx.obj = profile = load(file, known["profile"] or "", settings, needed=needed, new=new)
         keys = {key_of(each): each.name for each in ctx.command.get_params(ctx) if is_setting(each)}
         ctx.default_map = {str(keys[key]): entry.value for key, entry in profile.entries.items() if key in keys}
     return value
 
 
-def _config(**properties: Any) -> click.Option:
-    return click.Option(
-        ["--config"],
-        type=click.Path(path_type=Path, dir_okay=False, readable=False),
-        envvar="BULK_REMOVE_CONFIG",
-        help="Read profiles from this file; default: the platform's place.",
-        **properties,
-    )
-
-
-PLACE = _config()
+_CONFIG: dict[str, Any] = {
+    "type": click.Path(path_type=Path, dir_okay=False, readable=False),
+    "envvar": "BULK_REMOVE_CONFIG",
+    "help": "Read profiles from this file; default: the platform's place.",
+}
+PLACE = click.Option(["--config"], **_CONFIG)
 """The option --config, for commands that do not read the file."""
 CHOICE = (
     click.Option(
@@ -394,7 +364,7 @@ CHOICE = (
         envvar="BULK_REMOVE_PROFILE",
         help="Use this profile; default: the one that the file names.",
     ),
-    _config(is_eager=True, callback=_choose),
+    click.Option(["--config"], is_eager=True, callback=_choose, **_CONFIG),
 )
 """The options that choose a profile. They are eager, because the profile gives the other options their defaults."""
 
@@ -405,13 +375,9 @@ class Configured(Helpful):
     makes_profiles = False
     """Whether the chosen profile, and its file, may be missing."""
 
-    def __init__(
-        self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any
-    ) -> None:
-        own = [*(params or ())]
-        choice = CHOICE if any(map(is_setting, own)) else ()
-        super().__init__(name, params=[*own, *choice, language_option()], **properties)
-        self.help = _with_marks(self.help)
+    def __init__(self, name: str | None = None, *, params: Sequence[click.Parameter] = (), **properties: Any) -> None:
+        choice = CHOICE if any(map(is_setting, params)) else ()
+        super().__init__(name, params=[*params, *choice], **properties)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of mutually exclusive ones, keep the one from the closest source."""
@@ -421,11 +387,20 @@ class Configured(Helpful):
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
+        entries, given = profile_of(ctx).entries, ctx.get_parameter_source
         for param in self.get_params(ctx):
-            if param.name in ADDED_UP and not ctx.resilient_parsing:
-                ctx.params[param.name] = _added_up(ctx, param)
-        for told in _overruled(ctx):
-            click.echo(translated(told), err=True)
+            name = str(param.name)
+            if name in ADDED_UP:
+                if not ctx.resilient_parsing:
+                    told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
+                    kept = entries[name].value if name in entries else ()
+                    ctx.params[name] = tuple(dict.fromkeys((*ctx.params[name], *told, *kept)))
+            elif (
+                given("profile") is ParameterSource.COMMANDLINE
+                and is_setting(param)
+                and given(name) is ParameterSource.ENVIRONMENT
+            ):
+                _note_overruled(entries, param)  # the variable may have been forgotten
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -451,17 +426,16 @@ class Program(HelpfulGroup):
     command_class = Configured
     group_class = type
 
-    def __init__(self, name: str | None = None, **properties: Any) -> None:
-        super().__init__(name, **properties)
-        self.params.append(language_option())
-        self.help = _with_marks(self.help)
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
             args = [*args, *_without_words()] if _ONLY_LANGUAGE.fullmatch("\n".join(args)) else args
             speak_as_asked(self, args)
-            _take_password(ctx)
+            # Out of the environment while the command runs, so that child processes do not inherit it.
+            password = os.environ.pop(PASSWORD, None)
+            if password is not None:
+                ctx.meta[PASSWORD] = password
+                ctx.call_on_close(partial(os.environ.__setitem__, PASSWORD, password))
         return super().parse_args(ctx, args)
 
 
@@ -477,19 +451,6 @@ def _without_words() -> list[str]:
         return ["ui"]
     at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     return ["guide"] if at_terminal else []
-
-
-def _take_password(ctx: click.Context) -> None:
-    """Remove the password from the environment while the command runs, so that child processes do not inherit it."""
-    password = os.environ.pop(PASSWORD, None)
-    if password is not None:
-        ctx.meta[PASSWORD] = password
-        ctx.call_on_close(partial(os.environ.__setitem__, PASSWORD, password))
-
-
-def _with_marks(text: str | None) -> str | None:
-    r"""Replace `\b` in a raw docstring by the character with which click keeps lines as they are."""
-    return None if text is None else text.replace("\\b\n", "\b\n")
 
 
 def check_words(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
@@ -589,26 +550,12 @@ def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
             ctx.set_parameter_source(name, ParameterSource.DEFAULT)
 
 
-def _added_up(ctx: click.Context, param: click.Parameter) -> tuple[str, ...]:
-    """Return an option's values from the command line, its variable and the profile together."""
-    told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
-    entry = profile_of(ctx).entries.get(key_of(param))
-    return tuple(dict.fromkeys((*ctx.params[str(param.name)], *told, *(entry.value if entry else ()))))
-
-
-def _overruled(ctx: click.Context) -> Iterator[str]:
-    """Yield a note for each variable that overrides the profile given by --profile; it may have been forgotten."""
-    if ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
-        return
-    entries = profile_of(ctx).entries
-    for param in ctx.command.get_params(ctx):
-        if not is_setting(param) or param.name in ADDED_UP:
-            continue
-        if ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
-            key = key_of(param)
-            group = next((rivals for rivals in RIVALS if key in rivals), (key,))
-            for place in (entries[each].place for each in group if each in entries):
-                yield phrase("{envvar} is set and overrides {place}.", envvar=param.envvar, place=place)
+def _note_overruled(entries: Mapping[str, Entry], param: click.Parameter) -> None:
+    key = key_of(param)
+    for place in next((rivals for rivals in RIVALS if key in rivals), (key,)):
+        if place in entries:
+            told = phrase("{envvar} is set and overrides {place}.", envvar=param.envvar, place=entries[place])
+            click.echo(translated(told), err=True)
 
 
 def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
@@ -617,7 +564,7 @@ def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
     if source is ParameterSource.ENVIRONMENT:
         return str(param.envvar)
     if source is ParameterSource.DEFAULT_MAP:
-        return str(profile_of(ctx).entries[key_of(param)].place)
+        return str(profile_of(ctx).entries[key_of(param)])
     return ""
 
 
@@ -653,18 +600,12 @@ class RunOrReport(RunId):
 
 def _state_dir(ctx: click.Context) -> Path:
     """Return the folder of runs from the command line or the environment, the profile, or the default."""
-    return next((Path(place) for place in _places(ctx) if place), default_state_dir())
-
-
-def _places(ctx: click.Context) -> Iterator[Any]:
-    yield ctx.params.get("state_dir")
+    place = ctx.params.get("state_dir")
     with suppress(UsageError):  # an error in the file is reported when a command runs
-        settings = settings_of(ctx.find_root().command)
-        profile = load(
-            config_file_of(ctx.params.get("config")), ctx.params.get("profile") or "", settings, needed=False
-        )
-        if (entry := profile.entries.get("state_dir")) is not None:
-            yield entry.value
+        file, name = ctx.params.get("config") or default_config_file(), ctx.params.get("profile") or ""
+        entries = load(file, name, settings_of(ctx.find_root().command), needed=False).entries
+        place = place or (entries["state_dir"].value if "state_dir" in entries else None)
+    return Path(place) if place else default_state_dir()
 
 
 @click.command(cls=Configured)

@@ -22,11 +22,12 @@ from click.core import ParameterSource
 
 from bulk_remove.cli.commands import program, words_of
 from bulk_remove.cli.config_jobs import with_profile
-from bulk_remove.cli.given import SOURCES, AccessOptions, RunOptions, server_in, server_of, store_password, take
+from bulk_remove.cli.given import AccessOptions, RunOptions, server_in, server_of, store_password, take
 from bulk_remove.cli.help_pages import LANGUAGE, speak
 from bulk_remove.cli.profiles import (
     PASSWORD,
     RIVALS,
+    SOURCES,
     is_setting,
     key_of,
     load,
@@ -305,14 +306,7 @@ def _write(screen: Screen, file: Path, answers: _Answers) -> None:
         kept = _keep_password(screen, file, answers, secret)
         values |= {**dict.fromkeys(SOURCES), "password_file": kept}
     text = _changed(file, answers.profile, values)
-    place = file.resolve()  # a link to it stays
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
-        with written(place, mode) as aside:
-            aside.file.write(text.encode())
-    except OSError as error:
-        raise _unwritten(file, error) from None
+    _write_file(file, file.resolve(), text)  # a link to it stays
     screen.tell(phrase("Written: [profile.{name}] in {file}", name=answers.profile, file=file))
 
 
@@ -345,22 +339,24 @@ def _keep_password(screen: Screen, file: Path, answers: _Answers, place: Path) -
             name = store_password(server_of(answers.address), answers.user, answers.password)
             screen.tell(phrase("The password is stored in the keyring: {name}.", name=name))
             return None
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with written(place) as aside:
-            aside.file.write(f"{answers.password}\n".encode())
-    except OSError as error:
-        raise _unwritten(place, error) from None
+    _write_file(place, place, f"{answers.password}\n", 0o600)
     screen.tell(phrase("The password is stored in {place}, which only you can read.", place=place))
     return place.name
 
 
-def _unwritten(place: Path, error: OSError) -> UsageError:
-    problem = ours(str(error.strerror))
-    return UsageError(
-        phrase("{place} cannot be written: {problem}.", place=place, problem=problem),
-        "Name another place with --config.",
-    )
+def _write_file(named: Path, place: Path, text: str, mode: int | None = None) -> None:
+    """Write a file that is private unless it already has another mode. Raises UsageError, which names it."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = mode or (stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600)
+        with written(place, mode) as aside:
+            aside.file.write(text.encode())
+    except OSError as error:
+        problem = ours(str(error.strerror))
+        raise UsageError(
+            phrase("{place} cannot be written: {problem}.", place=named, problem=problem),
+            "Name another place with --config.",
+        ) from None
 
 
 def _check(ctx: click.Context, file: Path, name: str) -> None:

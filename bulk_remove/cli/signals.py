@@ -13,7 +13,7 @@ nohup, it stays ignored.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import PureWindowsPath
 from threading import Event
@@ -88,13 +88,9 @@ class Signalled(KeyboardInterrupt):
         self.number = signal.Signals(number)
 
 
-def _number_of(stop: BaseException) -> signal.Signals:
-    return stop.number if isinstance(stop, Signalled) else signal.SIGINT
-
-
 def exit_of(stop: BaseException) -> ExitCode:
     """Return the exit code for the signal behind this exception."""
-    return _exit_for(_number_of(stop))
+    return _exit_for(stop.number if isinstance(stop, Signalled) else signal.SIGINT)
 
 
 def _exit_for(number: int) -> ExitCode:
@@ -108,26 +104,22 @@ def _raise(number: int, _: FrameType | None) -> None:
 _HUNG_UP = Event()
 
 
-def _once(handler: _Handler) -> _Handler:
-    """Return a handler for SIGHUP that reacts only to the first one in the process."""
+@contextmanager
+def _handlers(handle: _Handler, *numbers: signal.Signals) -> Iterator[None]:
+    """Let `handle` react to these signals, but to SIGHUP only once in the process; restore all handlers at the end."""
 
-    def heed(number: int, frame: FrameType | None) -> None:
+    def hang_up(number: int, frame: FrameType | None) -> None:
         if not _HUNG_UP.is_set():
             _HUNG_UP.set()
-            handler(number, frame)
+            handle(number, frame)
 
-    return heed
-
-
-@contextmanager
-def _handlers(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     try:
-        for number, handler in by.items():
+        for number in numbers:
             if _ENDINGS[number] is not Ending.HUNG_UP:
-                signal.signal(number, handler)
+                signal.signal(number, handle)
             elif before[number] is not signal.SIG_IGN:
-                signal.signal(number, _once(handler))
+                signal.signal(number, hang_up)
         yield
     finally:
         for number, handler_before in before.items():
@@ -137,23 +129,23 @@ def _handlers(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 @contextmanager
 def terminable() -> Iterator[None]:
     """Raise Signalled for SIGTERM and SIGHUP; Ctrl-C already raises KeyboardInterrupt. For the main thread."""
-    with _handlers(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
+    with _handlers(_raise, *(_ENDINGS.keys() - {signal.SIGINT})):
         yield
 
 
 def ask_until_signal(ask: Callable[[], bool]) -> Ending:
     """Ask whether to continue, while no request is under way; return DONE to continue. A signal is an answer, too."""
     try:
-        with _handlers(dict.fromkeys(_ENDINGS, _raise)):
+        with _handlers(_raise, *_ENDINGS):
             return Ending.DONE if ask() else Ending.GUARD
     except KeyboardInterrupt as stop:
-        return _ENDINGS[_number_of(stop)]
+        return _ENDINGS[stop.number if isinstance(stop, Signalled) else signal.SIGINT]
 
 
 @contextmanager
 def restore_handlers() -> Iterator[None]:
     """Restore the signal handlers at the end, between several runs in one command."""
-    with _handlers({}):
+    with _handlers(_raise):
         yield
 
 
@@ -198,7 +190,7 @@ def keep_report(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], Non
         spared = False
         notice(_exit_for(number))
 
-    with _handlers(dict.fromkeys(_ENDINGS, handle)):
+    with _handlers(handle, *_ENDINGS):
         yield spare
 
 
@@ -241,7 +233,7 @@ def stop_on_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) 
             loop.call_soon_threadsafe(task.cancel)
 
     try:
-        with _wake_on_signals(loop), _handlers(dict.fromkeys(_ENDINGS, handle)):
+        with _wake_on_signals(loop), _handlers(handle, *_ENDINGS):
             yield
     except asyncio.CancelledError:
         if len(received) < 2:  # noqa: PLR2004 - without a second signal, something else cancelled the task

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
-from typing import IO, cast
+from typing import IO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -22,7 +22,7 @@ from rich.text import Text
 
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.timeline import RATE_WINDOW_S, Snapshot, duration, remaining_s, rounded, speed, told_moment
-from bulk_remove.language import counted, phrase, say, translated
+from bulk_remove.language import counted, phrase, translated
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0
@@ -41,33 +41,24 @@ class Live:
         self._redraws = console.is_terminal and not console.is_dumb_terminal
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[[int], None]]:
-        """Show how many rows have been read; yields the function that takes the count."""
+    def reading(self, records: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Show how many rows, or how many of so many records, have been read; yields what takes the count."""
         if not self._redraws:
             yield lambda _: None
             return
-        with self._console.status(translated("Reading ...")) as status:
-            yield lambda rows: status.update(
-                say("Reading: {rows}", rows=counted(rows, "{count:,} row", "{count:,} rows"))
+
+        def told(read: int) -> str:
+            if records is None:
+                return phrase("Reading: {rows}", rows=counted(read, "{count:,} row", "{count:,} rows"))
+            return counted(
+                records,
+                "Reading: {read:,} of {count:,} record",
+                "Reading: {read:,} of {count:,} records",
+                read=read,
             )
 
-    @contextmanager
-    def listing(self, records: int) -> Iterator[Callable[[int], None]]:
-        """Show how many of so many records have been read; yields the function that takes the count."""
-        if not self._redraws:
-            yield lambda _: None
-            return
         with self._console.status(translated("Reading ...")) as status:
-            yield lambda read: status.update(
-                translated(
-                    counted(
-                        records,
-                        "Reading: {read:,} of {count:,} record",
-                        "Reading: {read:,} of {count:,} records",
-                        read=read,
-                    )
-                )
-            )
+            yield lambda read: status.update(translated(told(read)))
 
     @asynccontextmanager
     async def sending(
@@ -321,8 +312,3 @@ class Outlet(io.TextIOBase):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
-
-
-def outlet(stream: IO[str] | None) -> IO[str]:
-    """Return an Outlet with Rich's type for files; Rich uses less of a file than its annotation says."""
-    return cast("IO[str]", Outlet(stream))

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bulk_remove.console.keys import forget_typed, typed_line
-from bulk_remove.console.live import outlet
+from bulk_remove.console.live import Outlet
 from bulk_remove.core.limits import MAX_SHARE, Known, share_told
 from bulk_remove.core.model import Rehearsal, Source, Status, harmless
 from bulk_remove.core.numbers import AlsoTry, Forms, form_examples, told_forms
@@ -28,7 +28,6 @@ from bulk_remove.core.plan import (
     LONGEST_NAME,
     TYPED_COUNT_FROM,
     CampaignPlan,
-    Keep,
     Plan,
     SourcePlan,
     read_answer,
@@ -50,19 +49,19 @@ def percent(share: float) -> Phrase:
     return phrase("{share:,.10g}%", share=rounded(value))
 
 
-class Figures:
-    """A table of names, figures and words in the operator's language."""
+_Line = tuple[str, int | None, str]  # a name, its figure or None, and words about it
 
-    def __init__(self) -> None:
-        self.drawn = Table.grid(padding=(0, 2))
-        self.drawn.add_column()
-        self.drawn.add_column(justify="right")
-        self.drawn.add_column(style="dim")
 
-    def add(self, name: str, figure: int | None, word: str = "") -> None:
-        """Add a line; None leaves the figure's place empty."""
+def _drawn(lines: Iterable[_Line]) -> Table:
+    """Return a table in the operator's language."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for name, figure, word in lines:
         told = "" if figure is None else say("{figure:,}", figure=figure)
-        self.drawn.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))
+        table.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))
+    return table
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:
@@ -104,33 +103,17 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
 
 def source_line(source: Source) -> str:
     """Return how a file is written, and which column has the phone numbers."""
-    return phrase(
-        "{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source)
-    )
-
-
-def keep_lines(keep: Keep) -> Iterator[str]:
-    """Yield the lists of numbers that must never be removed."""
-    for each in keep.lists:
-        yield counted(
-            each.numbers,
-            "keep list {file}: {count:,} number that is never removed (SHA-256 {sha256})",
-            "keep list {file}: {count:,} numbers that are never removed (SHA-256 {sha256})",
-            file=harmless(each.file),
-            sha256=each.sha256,
-        )
-
-
-def _written(source: Source) -> str:
+    header = phrase("header in row {row}", row=source.header_row) if source.header_row else phrase("no header")
     if source.encoding:
         named = {"\t": phrase("tab"), "": phrase("none")}.get(source.delimiter, f"'{source.delimiter}'")
-        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=named)
+        text = phrase("{encoding}, separator {named}", encoding=source.encoding, named=named)
+        how = phrase("{how}, {header}", how=text, header=header)
     elif source.sheet:
-        how = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
+        sheet = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
+        how = phrase("{how}, {header}", how=sheet, header=header)
     else:
-        return phrase("rows of an earlier run")
-    header = phrase("header in row {row}", row=source.header_row) if source.header_row else phrase("no header")
-    return phrase("{how}, {header}", how=how, header=header)
+        how = phrase("rows of an earlier run")
+    return phrase("{file}: {how}; {columns}", file=harmless(source.file), how=how, columns=_columns(source))
 
 
 def _columns(source: Source) -> str:
@@ -240,35 +223,37 @@ def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime)
         yield "--until comes before that: no number will be removed."
 
 
-def plan_figures(plan: Plan, known: Known, also_try: Sequence[str], also_limited: str) -> Table:
-    """Return the figures of what would be sent; see `Screen.plan`."""
-    table = Figures()
-    table.add("rows", plan.rows)
-    table.add("not a phone number", plan.invalid, "INVALID, never sent")
+def _figures(plan: Plan, known: Known, also_try: Sequence[str], also_limited: str) -> Iterator[_Line]:
+    """Yield the figures of what would be sent; see `Screen.plan`."""
+    yield phrase("rows"), plan.rows, ""
+    yield "not a phone number", plan.invalid, "INVALID, never sent"
     if plan.empty:
-        table.add("empty cells", plan.empty, "INVALID, never sent")
+        yield "empty cells", plan.empty, "INVALID, never sent"
     if plan.left_out:
-        table.add("rows left out by --where", plan.left_out, "INVALID, never sent")
+        yield "rows left out by --where", plan.left_out, "INVALID, never sent"
     if plan.kept:
-        table.add("on a --keep list", plan.kept, "KEPT, never sent")
-    table.add("duplicates", plan.duplicates, "sent once")
+        yield "on a --keep list", plan.kept, "KEPT, never sent"
+    yield phrase("duplicates"), plan.duplicates, "sent once"
     if plan.settled:
-        table.add("settled by an earlier run", plan.settled, "not sent again")
+        yield "settled by an earlier run", plan.settled, "not sent again"
     for campaign in plan.campaigns:
         name = phrase("numbers to remove from {campaign}", campaign=campaign.campaign)
-        table.add(name, campaign.to_send, joined("; ", _facts(campaign, known)))
+        yield name, campaign.to_send, joined("; ", _facts(campaign, known))
     lasts = duration(plan.least_duration_s)
-    table.add("requests", plan.requests, phrase("at least {lasts} at {rate:g} a second", lasts=lasts, rate=plan.rate))
+    yield (
+        phrase("requests"),
+        plan.requests,
+        phrase("at least {lasts} at {rate:g} a second", lasts=lasts, rate=plan.rate),
+    )
     if also_try:
         forms = ", ".join(also_try)
-        table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
+        yield "more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms)
     if plan.canary:
-        table.add("canary", None, "one request is sent first; the rest follows after its result is checked")
+        yield phrase("canary"), None, "one request is sent first; the rest follows after its result is checked"
     for place, limit in enumerate(filter(None, (_limits(plan, known), also_limited))):
-        table.add("" if place else "limits", None, limit)
+        yield "" if place else phrase("limits"), None, limit
     if plan.additional_numbers:
-        table.add("additional numbers", None, WIDER)
-    return table.drawn
+        yield "additional numbers", None, WIDER
 
 
 WIDER = phrase("a record is also removed when a number is among its additional numbers")
@@ -431,9 +416,19 @@ class Screen:
         self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
             self.tell(told, "bold yellow")
-        for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep_lines(plan.keep), *forms):
+        keep = (
+            counted(
+                each.numbers,
+                "keep list {file}: {count:,} number that is never removed (SHA-256 {sha256})",
+                "keep list {file}: {count:,} numbers that are never removed (SHA-256 {sha256})",
+                file=harmless(each.file),
+                sha256=each.sha256,
+            )
+            for each in plan.keep.lists
+        )
+        for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep, *forms):
             self.tell(line, indent="  ")
-        self.out.print(plan_figures(plan, known, also_try, also_limited))
+        self.out.print(_drawn(_figures(plan, known, also_try, also_limited)))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
         """Show what a resumed run has done, as numbers by status, and what is `left` of its plan."""
@@ -447,9 +442,7 @@ class Screen:
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
-        table = _by_status(done)
-        table.add("numbers left to ask for", left.to_send)
-        self.out.print(table.drawn)
+        self.out.print(_drawn([*_by_status(done), ("numbers left to ask for", left.to_send, "")]))
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True if that was typed."""
@@ -499,7 +492,7 @@ class Screen:
             "The first request brought, for {count:,} numbers:",
         )
         self.tell(told, "bold")
-        self.out.print(_by_status(mix).drawn)
+        self.out.print(_drawn(_by_status(mix)))
 
     def summary(
         self,
@@ -513,10 +506,9 @@ class Screen:
     ) -> None:
         """Sum up the run, for a tired person at 2 a.m.; `done_by` says how many requests it took."""
         self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
-        table = _by_status(by_status)
-        table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
-        table.add("different numbers", numbers, "a number in several rows counts once")
-        self.out.print(table.drawn)
+        rows = ("rows in the input", sum(by_status.values()), "each of them is in the report once")
+        different = ("different numbers", numbers, "a number in several rows counts once")
+        self.out.print(_drawn([*_by_status(by_status), rows, different]))
         self.tell(phrase("  {done_by}", done_by=ours(done_by)))
         if faults:
             told = joined(
@@ -566,7 +558,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _console(stream: IO[str] | None) -> Console:
     """Return a console on a stream. Only a terminal gets escape codes, whatever FORCE_COLOR says."""
-    to = outlet(stream)
+    to = cast("IO[str]", Outlet(stream))  # Rich uses less of a file than its annotation says
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None
     terminal = None if to.isatty() else False
@@ -599,9 +591,5 @@ def _breaks(text: str, width: int, indent: int) -> Iterator[int]:
         used += cell_len(word[0])
 
 
-def _by_status(counts: Mapping[Status, int]) -> Figures:
-    table = Figures()
-    for status in Status:
-        if counts.get(status, 0):
-            table.add(status.value, counts[status], MEANING[status])
-    return table
+def _by_status(counts: Mapping[Status, int]) -> list[_Line]:
+    return [(status.value, counts[status], MEANING[status]) for status in Status if counts.get(status, 0)]

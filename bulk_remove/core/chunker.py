@@ -7,17 +7,13 @@ numbers is below PHP's `max_input_vars` of 1,000. PHP silently drops variables a
 Raw brackets leave room for more numbers than encoded ones, but a proxy may refuse them, and a server may read nothing
 in them. `Writing` finds out what a server reads.
 
-The line length that a server accepts is learnt from requests that succeed and fail (`LineLength`, in bytes).
+`LineLength` learns how many bytes a server accepts. It reports a line that is too long with HTTP 413, 414 or 431. But
+proxies answer 400, 403, 404 or 500 instead, or break the connection, and so do servers that refuse a number or have an
+accident. The length is to blame if the failed request had more numbers than any that was answered, and all its parts
+succeed. An accident hits one request, so two failures must look like this.
 
-A server reports a line that is too long with HTTP 413, 414 or 431. Proxies on the way answer 400, 403, 404 or 500
-instead, or break the connection. So do servers that refuse a number, or that have an accident. The parts of the failed
-request show which it was: the length is to blame if the request had more numbers than any that was answered, and all
-its parts succeed. An accident hits one request, so two failures must look like this.
-
-The number of numbers in one request follows its reply time (`RequestSize`), because PHP ends scripts that run too long.
-
-A reply slower than the limit halves the size. Each fast reply adds a tenth back. Planned requests are cut to the
-present size and are never joined again, so the size can grow back to the planned one.
+`RequestSize` follows the reply time, because PHP ends scripts that run too long: a reply slower than the limit halves
+the size, each fast reply adds a tenth back. Planned requests are cut to it and never joined again.
 """
 
 from bisect import bisect_right
@@ -46,12 +42,11 @@ _VERSION = " HTTP/1.1"
 
 @dataclass(frozen=True, slots=True)
 class RequestShape:
-    """How a request for one campaign is written.
+    """How a request for one campaign is written. Raises UsageError when not even one number fits.
 
     `base_path` is the path of the server's address, usually empty. `max_request_line` (bytes) and `max_numbers` limit
-    one request; both are at least 1. With `additional_numbers` the server also searches the additional numbers of
-    records.
-    `region` is the numbering plan for the keys of a reply. Raises UsageError when not even one number fits.
+    one request. With `additional_numbers` the server also searches the additional numbers of records. `region` is the
+    numbering plan for the keys of a reply.
     """
 
     campaign: str
@@ -114,14 +109,8 @@ class Packer:
     """
 
     def __init__(self, shape: RequestShape) -> None:
+        self.shape = shape
         self._held: list[str] = []
-        self.shape(shape)
-
-    def shape(self, shape: RequestShape) -> None:
-        """Write the next requests in this shape, even those of numbers that were added already."""
-        self._key_bytes = shape.number_bytes("")
-        self._room = shape.room_bytes
-        self._most = shape.max_numbers
 
     def add(self, numbers: Iterable[str]) -> Iterator[tuple[str, ...]]:
         """Yield the full requests; the remaining numbers wait for more."""
@@ -132,11 +121,13 @@ class Packer:
         start = before = 0
 
         def line_bytes(index: int) -> int:
-            return ends[index] - before + self._key_bytes * (index + 1 - start)
+            return ends[index] - before + key_bytes * (index + 1 - start)
 
         places = range(len(held))
         while True:
-            cut = min(bisect_right(places, self._room, lo=start, key=line_bytes), start + self._most)
+            shape = self.shape  # another one may be set between two requests
+            key_bytes = shape.number_bytes("")
+            cut = min(bisect_right(places, shape.room_bytes, lo=start, key=line_bytes), start + shape.max_numbers)
             if cut >= len(held):
                 break
             yield tuple(held[start:cut])
@@ -151,20 +142,17 @@ class Packer:
 
 
 def in_requests(
-    runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape], writing: "Writing | None" = None
+    runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape], writing: "Writing"
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Cut pairs of (campaign, numbers) into requests of one campaign each; the order in each campaign is kept.
-
-    With `writing` the brackets are written as the server is expected to read them.
-    """
+    """Cut pairs of (campaign, numbers) into requests of one campaign each; the order in each campaign is kept."""
     packers: dict[str, Packer] = {}
-    greets = writing is not None and writing.greets
+    greets = writing.greets
 
     def shape(campaign: str) -> RequestShape:
         given = shape_of(campaign)
         if greets:
             return replace(given, brackets=Brackets.ENCODED).limited(CAREFUL_LINE)
-        return given if writing is None else replace(given, brackets=writing.planned)
+        return replace(given, brackets=writing.planned)
 
     for campaign, numbers in runs:
         if campaign not in packers:
@@ -174,7 +162,7 @@ def in_requests(
             if greets:
                 greets = False
                 for each, packer in packers.items():
-                    packer.shape(shape(each))
+                    packer.shape = shape(each)
     for campaign, packer in packers.items():
         for request in packer.rest():
             yield campaign, request
@@ -243,8 +231,7 @@ class Writing:
         """Return the state after a request without a reply."""
         if self.settled:
             return self
-        says_nothing = fault.effect is Effect.UNTOUCHED or fault.http_status in _ABOUT_THE_USER
-        if says_nothing:
+        if fault.effect is Effect.UNTOUCHED or fault.http_status in _ABOUT_THE_USER:
             return self._looked(self.known, suspected=self.suspected)
         if self.greets:  # if raw ones failed before, encoded ones do as well
             return self._looked(None, suspected=False)
@@ -297,10 +284,6 @@ class LineLength:
     splits: Mapping[int, Split] = field(default_factory=dict)
     failures: int = 0
 
-    def is_known_for(self, numbers: int) -> bool:
-        """Return whether a request of at least so many numbers was answered."""
-        return numbers <= self.most_answered
-
     def told_apart(self, chunk_id: int) -> bool:
         """Return whether another part of the same failed request was answered."""
         split = self.splits.get(chunk_id)
@@ -313,7 +296,7 @@ class LineLength:
     def answered(self, chunk_id: int, numbers: int, line: int) -> "LineLength":
         """Return the state after a request with such a line was answered."""
         split = self.splits.get(chunk_id)
-        known = self if self.is_known_for(numbers) else replace(self, most_answered=numbers)
+        known = self if numbers <= self.most_answered else replace(self, most_answered=numbers)
         if split is None:
             return known
         parts = split.parts - {chunk_id}
@@ -331,7 +314,7 @@ class LineLength:
         A request that was split before it was sent is not suspect.
         """
         split = self.splits.get(chunk_id)
-        if split is None and suspect and not self.is_known_for(numbers):
+        if split is None and suspect and numbers > self.most_answered:
             split = Split(numbers, 0, frozenset())
         if split is None:
             return self
@@ -364,11 +347,6 @@ class RequestSize:
     ceiling: int
     slow_us: int
     most: int
-
-
-def size_from(ceiling: int, slow_us: int, start: int) -> RequestSize:
-    """Return the state at the start."""
-    return RequestSize(ceiling, slow_us, min(ceiling, start))
 
 
 def timed(size: RequestSize, numbers: int, took_us: int, *, answered: bool) -> RequestSize:

@@ -154,12 +154,6 @@ def _is_regon(text: str) -> bool:
     return bool(_REGON.fullmatch(text)) and _remainder(text, _REGON_WEIGHTS, 11) % 10 == int(text[8])
 
 
-def _are_regons(cells: Sequence[str], share: float) -> bool:
-    """Return whether such a share of at least ten cells has the check digit of a REGON."""
-    texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
-    return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
-
-
 def _is_account(text: str) -> bool:
     """Return whether a text is an IBAN, or a Polish account number without its PL (ISO 13616: remainder 1 of 97)."""
     packed = text.replace(" ", "").replace("-", "").upper()
@@ -288,24 +282,30 @@ def choose_column(
         else ChosenColumn(find_column(header, samples, wanted, "--column"), "chosen with --column")
     )
     if chosen is None:
-        raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
-    if _holds_number(header[chosen.index], _column(samples, chosen.index)):
+        shortest = _SHORTEST_PHONE if len(header) == 1 else _SHORTEST_WHOLE_PHONE
+        if any(_looks_like_phone(name, shortest) or _holds_number(name, ()) for name in header):
+            raise _header_missing(header)
+        raise _uncertain("No column is certain to hold the phone numbers", header, samples)
+    name, cells = header[chosen.index], _column(samples, chosen.index)
+    if _holds_number(name, cells):
         raise _header_missing(header)
-    cells = _column(samples, chosen.index)
     kind = look_alike(cells)
-    if not kind and not _is_of_phones(header[chosen.index]) and _are_regons(cells, _MOST):
+    texts = {text for cell in cells if (text := unwrapped(cell)[0])}
+    regons = sum(map(_is_regon, texts)) if len(texts) >= _SEVERAL else -1
+    means_phones = fold(name).rstrip("0123456789") in STRONG_NAMES or _OF_PHONES.search(_words(name))
+    if not kind and not means_phones and regons >= _MOST * len(texts):
         kind = "REGON numbers"
     if kind and not trust:
         raise InputError(
             "Column '{name}' looks like {kind}, not like phone numbers.",
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
-            name=_shown(header[chosen.index]),
+            name=_shown(name),
             kind=ours(kind),
         )
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
         raise _several(sorted([chosen.index, *rivals]), header, samples)
-    if not kind and _are_regons(cells, 1.0):
+    if not kind and regons == len(texts):
         notes.append("All check digits are those of REGON numbers: the column may hold these, not phone numbers.")
     if count_up(cells):
         notes.append(COUNTS_UP)
@@ -463,11 +463,6 @@ def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], regio
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
-def _is_of_phones(name: str) -> bool:
-    """Whether a column's name certainly means phone numbers."""
-    return fold(name).rstrip("0123456789") in STRONG_NAMES or bool(_OF_PHONES.search(_words(name)))
-
-
 def made_up_name(place: int) -> str:
     """Return the name for a column without one, by its position counted from 1."""
     return f"column {place}"
@@ -554,12 +549,6 @@ def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
         return ""
     name = _shown(by_folded[close[0]])
     return phrase("Did you mean {flag} '{name}'?", flag=flag, name=f"{name}=VALUE" if flag == "--where" else name)
-
-
-def _no_header(header: Sequence[str]) -> InputError | None:
-    shortest = _SHORTEST_PHONE if len(header) == 1 else _SHORTEST_WHOLE_PHONE
-    found = any(_looks_like_phone(cell, shortest) or _holds_number(cell, ()) for cell in header)
-    return _header_missing(header) if found else None
 
 
 def _header_missing(header: Sequence[str]) -> InputError:

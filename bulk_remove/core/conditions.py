@@ -141,7 +141,8 @@ class CellCounts:
         values = self._shown.keys()
         filled = values - {""}
         words = [value for value in values if _is_word(value)]
-        if not filled or any(_is_no_answer(self._shown[value]) for value in values):
+        # A text or a number says neither, and must not be shown either.
+        if not filled or any(len(text) > _LONGEST or harmless(text) != text for text in self._shown.values()):
             return False
         if len(values) > _FEW or self._more:
             rows = self._counts.total() - self._counts[""]
@@ -180,11 +181,6 @@ class CellCounts:
 
 def _is_word(value: str) -> bool:
     return _folded(value) in _WORDS or (value != "" and (says_remove(value) or says_keep(value)))
-
-
-def _is_no_answer(shown: str) -> bool:
-    """Whether a cell is a text or a number, which is not to be shown either."""
-    return len(shown) > _LONGEST or harmless(shown) != shown
 
 
 _folded = lru_cache(maxsize=1 << 12)(fold)
@@ -439,24 +435,17 @@ class CodeKind:
         return cls(country=True, area=True) if _PHONE.match(words) or _WITHOUT_MORE.match(words) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """The index of the phone column beside which codes are sought, and the country of its national numbers."""
-
-    phone: int
-    region: str = "PL"
-    trust: bool = False
-
-
-def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], beside: Beside) -> int | None:
-    """Return the index of the column that holds codes, None if there is none."""
+def find_code_column(
+    header: Sequence[str], samples: Sequence[Sequence[str]], phone: int, region: str = "PL", *, trust: bool = False
+) -> int | None:
+    """Return the index of the column that holds the codes of the phone column at `phone`, None if there is none."""
     seen: dict[int, list[_Code]] = {}
     for index, heading in enumerate(header):
         cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
         name = fold(heading)
         kind = CodeKind.named(name)
         codes = [_read(cell) for cell in cells]
-        if index == beside.phone:
+        if index == phone:
             continue
         letters_too = kind == CodeKind(country=True)
         if kind:
@@ -464,7 +453,7 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
                 seen[index] = codes
         elif cells and (_are_plain_codes(cells) or _are_of_countries(name, codes)):
             seen[index] = codes
-        elif not beside.trust and _may_be_codes(index, name, samples, beside):
+        elif not trust and _may_be_codes(index, name, samples, phone, region):
             raise InputError(
                 "Column '{name}' may hold the country codes of the numbers.",
                 "Name it 'country_code' if it does; if it does not, delete it, or add --trust-column.",
@@ -532,20 +521,19 @@ def _are_codes(codes: Sequence[_Code]) -> bool:
     return all(0 < len(code.digits) <= _LONGEST_CODE and is_country_code(code.digits) for code in codes)
 
 
-def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
+def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], phone: int, region: str) -> bool:
     """Return whether a column with any other name holds only codes, and makes whole numbers with the phone cells."""
     perhaps = bool(_PERHAPS_CODES.fullmatch(name))
-    if not perhaps and (abs(index - beside.phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
+    if not perhaps and (abs(index - phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
         return False
-    phone = beside.phone
     pairs = [(_read(row[index]), row[phone]) for row in samples if max(index, phone) < len(row) and row[index].strip()]
     if not pairs or not _are_codes([code for code, _ in pairs]):
         return False
-    own = region_of(beside.region).country_code
+    own = region_of(region).country_code
     foreign = {code.digits for code, _ in pairs} - {own}
     if not foreign or not (perhaps or len(pairs) >= _MANY_CODES or any(len(code) == _LONGEST_CODE for code in foreign)):
         return False
-    normalise = Normaliser(NumberRules(region=beside.region))
+    normalise = Normaliser(NumberRules(region=region))
     digits = [(code.digits, normalise.spelt(cell)) for code, cell in pairs]
     fits = [
         (code, rest)

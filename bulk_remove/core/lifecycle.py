@@ -227,7 +227,20 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
 
 def explain(state: NumberState) -> str:
     """Return the report's `detail`: the sentence about the number, else an explanation of its status if needed."""
-    detail = state.detail or _meaning(state)
+    detail = state.detail
+    match Phase(state.phase):
+        case _ if detail:
+            pass
+        case Phase.UNSENT if state.attempts:
+            detail = "Asked without a verdict: the run stopped before it was asked again."
+        case Phase.UNSENT:
+            detail = "Never asked: the run stopped first."
+        case Phase.OTHER_FORM | Phase.OTHER_FORM_IN_DOUBT:
+            detail = "Not there as asked for so far; the run stopped before its other forms were asked for."
+        case Phase.PRESUMED_REMOVED:
+            detail = "None found, but an earlier request for it brought no verdict and may have removed it."
+        case Phase.BUSY | Phase.BUSY_IN_DOUBT:
+            detail = f"In a call each time it was asked for ({state.busy_rounds} times)."
     call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
     doubt = ""
     if is_doubted(state.phase):
@@ -235,22 +248,6 @@ def explain(state: NumberState) -> str:
         shown = detail and status_of(state.phase) in _TOLD_BY_STATUS
         doubt = AT_LEAST if state.removed else "" if shown else DOUBT
     return " ".join(filter(None, (detail, "" if call in detail else call, doubt)))
-
-
-def _meaning(state: NumberState) -> str:
-    match Phase(state.phase):
-        case Phase.UNSENT if state.attempts:
-            return "Asked without a verdict: the run stopped before it was asked again."
-        case Phase.UNSENT:
-            return "Never asked: the run stopped first."
-        case Phase.OTHER_FORM | Phase.OTHER_FORM_IN_DOUBT:
-            return "Not there as asked for so far; the run stopped before its other forms were asked for."
-        case Phase.PRESUMED_REMOVED:
-            return "None found, but an earlier request for it brought no verdict and may have removed it."
-        case Phase.BUSY | Phase.BUSY_IN_DOUBT:
-            return f"In a call each time it was asked for ({state.busy_rounds} times)."
-        case _:
-            return ""
 
 
 def without_verdict(

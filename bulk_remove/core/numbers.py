@@ -222,14 +222,13 @@ class Normaliser:
         sizes = [len(group) for group in _GROUP.findall(text)]
         explicit = self._explicit(digits)
         if len(sizes) > 1 and len(explicit or digits) <= MAX_DIGITS:
-            if explicit and not plain and self._has_extension(explicit, sizes[-1]):
+            coded = bool(explicit) and not plain and self._has_extension(explicit, sizes[-1])
+            if coded or (not explicit and self._goes_on(digits, sizes)) or self._is_local(explicit, digits, sizes):
                 return Normalised("", EXTENSION)
-            if not explicit and self._goes_on(digits, sizes):
-                return Normalised("", EXTENSION)
-            if self._is_local(explicit, digits, sizes):
-                return Normalised("", EXTENSION)
-            if not explicit and (problem := self._problem_with_groups(digits, sizes)):
-                return Normalised("", problem)
+            if not explicit and self._is_internal(digits):
+                return Normalised("", _GROUPED)
+            if not explicit and self._rules.mostly_internal and _are_internal(sizes):
+                return Normalised("", SEVERAL)
         if plain:
             return Normalised(self._plain_lead + plain[self._kept], "")
         formed = self._formed(digits)
@@ -264,12 +263,6 @@ class Normaliser:
             return False
         ends = [*accumulate(reversed(sizes))]
         return ends[0] == _MORE and (ends[1] > _LOCAL or (ends[1] == _LOCAL - 1 and ends[2] > _LOCAL))
-
-    def _problem_with_groups(self, digits: str, sizes: Sequence[int]) -> str:
-        """Return why groups of digits without a code may be several internal numbers, or an empty text."""
-        if self._is_internal(digits):
-            return _GROUPED
-        return SEVERAL if self._rules.mostly_internal and _are_internal(sizes) else ""
 
     def _may_be_more(self, sizes: Sequence[int]) -> bool:
         """Return whether groups of these sizes may be something other than one whole number."""
@@ -526,11 +519,6 @@ class Forms:
         dialled = AlsoTry.NATIONAL in own or (AlsoTry.ZEROS in self.asked and region.international_prefix == "00")
         self._found_in = {*self.asked, Rest.INTERNAL, Rest.NO_NUMBER, *[Rest.ABROAD] * dialled}
 
-    @property
-    def others(self) -> bool:
-        """Whether any form besides the planned one may be asked for."""
-        return bool(self._leads)
-
     def asks_more_than(self, earlier: "Forms") -> bool:
         """Return whether numbers are requested in a form that the earlier rules did not have."""
         return not {*self.asked} <= {*earlier.asked}
@@ -576,16 +564,13 @@ class Forms:
         digits = self._normalise.country_code_and_number(planned) if self._leads else ""
         seen = {planned}
         for rank, lead in enumerate(self._leads if digits else (), start=1):
-            form = self._written(digits, lead)
+            if lead is None:
+                form = digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
+            else:
+                form = lead + digits
             if form and form not in seen and self.planned(form) == planned:
                 seen.add(form)
                 yield form, rank
-
-    def _written(self, digits: str, lead: str | None) -> str:
-        """Return a form of a number that is given from its country code on, empty if the number has no such form."""
-        if lead is not None:
-            return lead + digits
-        return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
 
 
 _ONLY_DIGITS = re.compile(r"\+?[0-9]+")
@@ -597,8 +582,8 @@ _LONGEST = 200  # longer texts are not phone numbers, whatever they hold
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:
     """Count how the numbers of a campaign's records are written; only texts and whole numbers count."""
-    way = way_reader(region_name)
-    return dict(Counter(way(str(number) if type(number) in {int, str} else "") for number in numbers))
+    texts = (str(number) if type(number) in {int, str} else "" for number in numbers)
+    return dict(Counter(map(way_reader(region_name), texts)))
 
 
 def way_reader(region_name: str) -> Callable[[str], str]:

@@ -1,32 +1,23 @@
-"""When the next request may be sent. Times are integer microseconds, so rounding never adds a request.
+"""When the next request may be sent, at which rate, and how many at once; three state machines in microseconds.
 
-Two rules keep the pace:
+`Pace` spaces requests: a *slot* is taken before a request is prepared, one interval of the present rate after the last,
+and a *departure* is recorded when it is really sent. Workers wake late and unevenly, but the n-th departure back (n =
+the highest allowed rate, rounded up) is always at least n/rate seconds old. So no second has more requests than that
+rate allows, a delay is never made up in a burst, and since times are integers, rounding never adds a request.
 
-* A *slot* is taken before a request is prepared. Slots are one interval of the present rate apart, so the pace is
-  even. A worker that wakes late delays all later slots by at most `LATENESS_US`.
-* A *departure* is recorded when a request is really sent. Workers wake late and unevenly. But the n-th departure
-  back (n = the highest allowed rate, rounded up) is always at least n/rate seconds old. So no window of one second has
-  more requests than that rate allows, and a delay is never made up in a burst.
+`Rate` climbs, fast at first, then less often and more gently, until a request is refused. *A refusal lowers it* to what
+the server accepted; the more the refusal cost, the longer the rate stays there. While everything is refused, single
+requests try the server at growing intervals. *Six refusals in a row are noise* if they come equally often although each
+lowered the rate: then it returns to its earlier value and tolerates as many, until it checks again. A limit does not
+look like that: between two refusals a limiter accepts what its limit allows, so after two or three of them the rate is
+below it. More than a fifth of refusals always means a limit. So does a time in which nothing is accepted: a penalty, or
+a used-up budget for a longer time, whose waiting time then counts as well.
 
-The rate follows three rules. *It climbs*, fast at first, then less often and more gently, until a request is refused.
-*A refusal lowers it* to what the server accepted. The more the refusal cost, the longer the rate stays there. While
-everything is refused, single requests try the server at growing intervals. *Six refusals in a row are noise* if they
-come equally often although each lowered the rate. Then the rate returns to its earlier value and tolerates as many
-refusals as that, until it checks again.
-
-In doubt a refusal means a limit. Six refusals caused by a limit do not look like noise: between two refusals a
-limiter accepts what its limit allows, whatever it had saved up before. So after two or three refusals the rate is
-below the limit. More than a fifth of refusals always means a limit. So does a time in which nothing is accepted: a
-penalty, or a used-up budget for a longer time, whose waiting time then counts as well.
-
-A second state machine limits the requests at once, by the reply times. It follows TCP Vegas (Brakmo, Peterson, 1995)
-and the gradient limits of Netflix's concurrency-limits: replies that take longer than those of a lightly loaded server
-have waited in a queue. By Little's law, n * (1 - light / loaded) of n requests at once are waiting. A queue of one or
-two keeps the server busy; a longer one only makes others wait.
-
-Replies are few and vary a lot, so only averages over a round of replies are compared. The light reply time is a
-moving average. Requests sent while at most half of the allowed requests were under way update it. If there were none
-for some time, one round is sent at half the limit to measure it again.
+`Limit` keeps few requests at once if they would only wait in a queue. It follows TCP Vegas (Brakmo, Peterson, 1995) and
+the gradient limits of Netflix's concurrency-limits: by Little's law, n * (1 - light / loaded) of n requests at once are
+waiting. A queue of one or two keeps the server busy. Replies vary a lot, so only averages over a round are compared.
+The light reply time is a moving average of requests sent while at most half of the allowed ones were under way. If
+there were none for some time, one round is sent at half the limit to measure it again.
 """
 
 from fractions import Fraction
@@ -77,11 +68,6 @@ def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace
     return pace._replace(next_slot_us=max(free_us, now_us - LATENESS_US) + interval_us), 0
 
 
-def idle_us(pace: Pace, now_us: int) -> int:
-    """Return how long a slot has been free: during this time, the pace held nothing up."""
-    return max(0, now_us - max(pace.next_slot_us, pace.not_before_us))
-
-
 def depart(pace: Pace, now_us: int) -> tuple[Pace, int]:
     """Ask to depart now. Returns the new state and 0 if the request may go, else how many microseconds to wait."""
     free_us = pace.not_before_us
@@ -95,16 +81,6 @@ def depart(pace: Pace, now_us: int) -> tuple[Pace, int]:
 def paused(pace: Pace, until_us: int) -> Pace:
     """Allow no departure before `until_us`; a pause that already ends later stays."""
     return pace._replace(not_before_us=max(pace.not_before_us, until_us))
-
-
-def slowed(pace: Pace, now_us: int, requests_per_second: float) -> Pace:
-    """Delay the next slot to one interval of a rate that has just fallen."""
-    return pace._replace(next_slot_us=max(pace.next_slot_us, now_us + ceil(SECOND_US / requests_per_second)))
-
-
-def spread(pace: Pace, requests: int, now_us: int, until_us: int) -> Pace:
-    """Spread so many requests evenly until `until_us`, if that is slower than the pace."""
-    return pace._replace(spread_us=(until_us - now_us) // requests, spread_until_us=until_us)
 
 
 FLOOR = 0.25
@@ -193,8 +169,12 @@ def rate_at(rate: Rate, now_us: int) -> float:
     if rate.seeking:
         wanted = rate.base * exp2(min(32.0, (now_us - rate.since_us) / SEEK_DOUBLES_US))
     else:
-        probing_us = now_us - rate.since_us - rate.hold_us
-        wanted = rate.base * (1 + _excess(probing_us / max(1.0, rate.cycle_us / SLOWER_US)))
+        probing_us = max(0, now_us - rate.since_us - rate.hold_us) / max(1.0, rate.cycle_us / SLOWER_US)
+        if probing_us <= PROBE_US:
+            excess = PROBE_SHARE * probing_us / PROBE_US
+        else:
+            excess = PROBE_SHARE * exp2(min(32.0, (probing_us - PROBE_US) / PROBE_DOUBLES_US))
+        wanted = rate.base * (1 + excess)
     return min(rate.ceiling, max(FLOOR, wanted))
 
 
@@ -203,13 +183,6 @@ def borne_at(rate: Rate, now_us: int) -> float | None:
     if rate.knock_us or rate.taken < TELLING:
         return None
     return rate_at(rate, now_us) if rate.seeking else min(rate.ceiling, rate.base)
-
-
-def _excess(probing_us: float) -> float:
-    """Return the share by which a probe is above the held rate."""
-    if probing_us <= PROBE_US:
-        return PROBE_SHARE * max(0.0, probing_us) / PROBE_US
-    return PROBE_SHARE * exp2(min(32.0, (probing_us - PROBE_US) / PROBE_DOUBLES_US))
 
 
 def idled(rate: Rate, idle_us: int) -> Rate:
@@ -264,7 +237,9 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
     if rate.noise_left and rate.credit >= 1:
         return rate._replace(credit=rate.credit - 1, noise_left=rate.noise_left - 1)
     if rate.cut_us is not None:
-        return _knocking(rate, now_us, pause_us)
+        # Nothing was accepted since the cut: try single requests less and less often, never faster than the rate was.
+        knock_us = max(rate.knock_us * 3 // 2 or rate.silence_us, ceil(SECOND_US / rate_at(rate, now_us)))
+        return rate._replace(since_us=now_us + pause_us, knock_us=min(KNOCK_MAX_US, knock_us), dropped_us=now_us)
     climbing = rate.seeking or now_us - rate.since_us > rate.hold_us
     sent = max(0, rate.taken - rate.marked - later)
     cuts = None if climbing or rate.cuts is None else rate.cuts._replace(gaps=(*rate.cuts.gaps, sent)[-SIGNS:])
@@ -332,12 +307,6 @@ def _restored(rate: Rate, cuts: Cuts, at_us: int) -> Rate:
         credit=CREDIT_MOST / 2,
         cuts=None,
     )
-
-
-def _knocking(rate: Rate, now_us: int, pause_us: int) -> Rate:
-    """Nothing was accepted since the cut: try single requests less and less often, never faster than the rate was."""
-    knock_us = max(rate.knock_us * 3 // 2 or rate.silence_us, ceil(SECOND_US / rate_at(rate, now_us)))
-    return rate._replace(since_us=now_us + pause_us, knock_us=min(KNOCK_MAX_US, knock_us), dropped_us=now_us)
 
 
 def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) -> Rate:
@@ -413,11 +382,6 @@ class Limit(NamedTuple):
     replies: int = 0
     total_us: int = 0
     looking: int = 0
-
-
-def limit_from(start: int, ceiling: int) -> Limit:
-    """Return the state at the start."""
-    return Limit(ceiling, min(start, ceiling))
 
 
 def recapped_limit(limit: Limit, ceiling: int) -> Limit:

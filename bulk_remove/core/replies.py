@@ -27,7 +27,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from bulk_remove.core.lifecycle import EVER_US
-from bulk_remove.core.model import Alike, harmless, mask
+from bulk_remove.core.model import Alike, harmless
 from bulk_remove.core.spelling import POLAND, Region
 from bulk_remove.core.verdicts import (
     DETAIL_MAX_CHARS,
@@ -36,12 +36,11 @@ from bulk_remove.core.verdicts import (
     Unasked,
     Verdict,
     json_of,
-    masked_words,
     may_repeat,
     plain_verdicts,
     put_together,
     unasked_in,
-    verdicts_of,
+    verdict_of,
     with_repeats,
 )
 from bulk_remove.language import ours, phrase
@@ -59,15 +58,12 @@ def meant(keys: Iterable[str], numbers: Sequence[str], region: Region) -> dict[s
     for index, number in enumerate(numbers):
         for reading in _readings(number, region):
             owners[reading].add(index)
-    found = ((key, _owner(key, owners, region)) for key in keys)
-    return {key: index for key, index in found if index is not None}
-
-
-def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | None:
-    found: set[int] = set().union(*(owners.get(reading, ()) for reading in _readings(key, region)))
-    if not found:
-        return None
-    return found.pop() if len(found) == 1 else AMBIGUOUS
+    found: dict[str, int] = {}
+    for key in keys:
+        meanings: set[int] = set().union(*(owners.get(reading, ()) for reading in _readings(key, region)))
+        if meanings:
+            found[key] = meanings.pop() if len(meanings) == 1 else AMBIGUOUS
+    return found
 
 
 def _readings(text: str, region: Region) -> Sequence[str]:
@@ -253,7 +249,6 @@ class Reply:
 
     verdicts: Alike[Verdict]
     strangers: int  # keys that mean no requested number, or several
-    stranger_sample: str  # one of them, masked
     quota: Quota | None = None
     unasked: tuple[Unasked, ...] = ()  # removed although not requested
     cut_at: int | None = None  # the index of the number at which a proxy cut the URL
@@ -284,14 +279,20 @@ def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, htt
         plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
         # Each key has a colon. If there are as many colons as keys, no key can repeat; see `may_repeat`.
         if plain and text.count(b":") == len(document) + plain.keys:
-            return Reply(plain.verdicts, 0, "")
+            return Reply(plain.verdicts, 0)
         if may_repeat(text, document) and isinstance(repeated := with_repeats(text), dict):
             document = repeated
     except ValueError:
         is_page = body.lstrip()[:1] == b"<"
         return _unreadable(http_status, "it is an HTML page" if is_page else "it is cut short or damaged")
     if _is_envelope(document):
-        return _refused_inside(document, http_status)
+        envelope = _envelope(document)
+        refusal = phrase(
+            "The server refused the request, although it answered HTTP {http_status}.{said}",
+            http_status=http_status,
+            said=_said(envelope),
+        )
+        return Fault(Effect.REFUSED, "errors in a success", refusal, http_status, request_id=envelope.request_id)
     return _joined(document, numbers, region)
 
 
@@ -315,16 +316,17 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
         found.setdefault(owners.get(key, AMBIGUOUS), []).extend(value if isinstance(value, Several) else [value])
     strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
     found.pop(AMBIGUOUS, None)
-    verdicts = verdicts_of([_together(found.get(index, ())) for index in range(len(numbers))])
+    values = [_together(found.get(index, ())) for index in range(len(numbers))]
+    plain = plain_verdicts(values)
+    verdicts = plain.verdicts if plain else Alike.of(map(verdict_of, values))
     several = {
         index: verdicts[index]._replace(detail=" ".join(filter(None, (verdicts[index].detail, SEVERAL_KEYS))))
-        for index, values in found.items()
-        if len(values) > 1
+        for index, said in found.items()
+        if len(said) > 1
     }
     return Reply(
         verdicts.but(several),
         len(strangers),
-        mask(strangers[0]) if strangers else "",
         unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
         cut_at=_cut_at(numbers, found, strangers, region),
     )
@@ -366,7 +368,7 @@ def read_envelope(body: bytes) -> ErrorEnvelope:
 def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
     errors, request_id = document.get("errors"), document.get("request_id")
     messages = [
-        masked_words(str(error.get("message", "")))
+        harmless(str(error.get("message", "")), DETAIL_MAX_CHARS)
         for error in islice(errors if isinstance(errors, list) else (), _MOST_ERRORS)
         if isinstance(error, dict)
     ]
@@ -377,17 +379,6 @@ def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
 def _is_envelope(document: Mapping[str, Any]) -> bool:
     """Return whether an object is the server's envelope for errors: none of its keys can be a number."""
     return isinstance(document.get("errors"), list) and not any(char.isdigit() for key in document for char in key)
-
-
-def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
-    """Return the refusal inside a successful reply."""
-    envelope = _envelope(document)
-    sentence = phrase(
-        "The server refused the request, although it answered HTTP {http_status}.{said}",
-        http_status=http_status,
-        said=_said(envelope),
-    )
-    return Fault(Effect.REFUSED, "errors in a success", sentence, http_status, request_id=envelope.request_id)
 
 
 def _said(envelope: ErrorEnvelope) -> str:

@@ -266,6 +266,7 @@ _SCIENTIFIC = re.compile(r"([1-9][0-9]{0,2})[.,]([0-9]+)e\+?0*([1-9][0-9]?)", re
 
 
 _REGISTRARS = re.compile(r"\+([0-9]{1,3})\.[0-9]{7,}")
+"""Domain registrars write a dot between country code and number."""
 
 
 class Reading(NamedTuple):
@@ -294,7 +295,7 @@ def reading(cell: str) -> Reading:
 
 def unwrapped(cell: str) -> tuple[str, ...]:
     """Return the cell with plain spaces and dashes and without its wrappings, followed by the kinds of these."""
-    text = trimmed(cell)
+    text = (cell if cell.isascii() else cell.translate(_PLAINER)).strip()
     kinds: list[str] = []
     if text[:1] not in _WRAPPINGS:  # the usual case
         return (text,)
@@ -305,11 +306,6 @@ def unwrapped(cell: str) -> tuple[str, ...]:
                 kinds.append(kind)
                 text = found[1].strip()
     return text, *kinds
-
-
-def trimmed(cell: str) -> str:
-    """Return the cell with plain spaces and dashes, without invisible characters."""
-    return (cell if cell.isascii() else cell.translate(_PLAINER)).strip()
 
 
 def without_formatting(text: str) -> str:
@@ -329,11 +325,6 @@ def misspelling(text: str) -> str:
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns
         if vetoed(text):
-            return "" if _behind_country_code(text) else reason
+            registrars = _REGISTRARS.fullmatch(text)
+            return "" if registrars and is_country_code(registrars[1]) else reason
     return ""
-
-
-def _behind_country_code(text: str) -> bool:
-    """Return whether the only dot is between country code and number, as domain registrars write it."""
-    found = _REGISTRARS.fullmatch(text)
-    return found is not None and is_country_code(found[1])

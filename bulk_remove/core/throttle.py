@@ -22,7 +22,7 @@ drip adds more, for the last chunks ("retry budget": Beyer et al., "Site Reliabi
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import floor
+from math import ceil, floor
 from typing import NamedTuple
 
 from bulk_remove.core import pace as pacing
@@ -88,14 +88,10 @@ class Throttle(NamedTuple):
     eased: bool = False
 
     @property
-    def at_once(self) -> int:
-        """How many requests may be under way now."""
-        return pacing.allowed_now(self.limit) if self.ceilings.adaptive else self.ceilings.at_once
-
-    @property
     def full(self) -> bool:
         """Whether a request must end before another may leave."""
-        return self.under_way >= self.at_once
+        allowed = pacing.allowed_now(self.limit) if self.ceilings.adaptive else self.ceilings.at_once
+        return self.under_way >= allowed
 
 
 def throttle_for(ceilings: Ceilings, now_us: int) -> Throttle:
@@ -104,7 +100,7 @@ def throttle_for(ceilings: Ceilings, now_us: int) -> Throttle:
         ceilings,
         pacing.pace_for(ceilings.rate),
         pacing.rate_from(ceilings.start_rate, ceilings.rate, now_us),
-        pacing.limit_from(ceilings.start_at_once, ceilings.at_once),
+        Limit(ceilings.at_once, min(ceilings.start_at_once, ceilings.at_once)),
     )
 
 
@@ -139,11 +135,11 @@ def rested(throttle: Throttle, from_us: int, now_us: int) -> Throttle:
 
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     """Ask for a slot, while not `full`. Returns the new state and 0 if there is one, else microseconds to wait."""
-    idle_us = pacing.idle_us(throttle.pace, now_us)
+    free_us = max(throttle.pace.next_slot_us, throttle.pace.not_before_us, throttle.rate.since_us)
     pace, wait_us = pacing.take_slot(throttle.pace, now_us, rate_now(throttle, now_us))
     if wait_us:
         return throttle, wait_us
-    idle_us = max(0, min(idle_us, now_us - throttle.rate.since_us) - pacing.LATENESS_US)
+    idle_us = max(0, now_us - free_us - pacing.LATENESS_US)
     rate = pacing.idled(throttle.rate, idle_us) if idle_us else throttle.rate
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way + 1), 0
 
@@ -151,11 +147,9 @@ def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
 def departure(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     """Ask to depart now. Returns the new state and 0 if the request may go, else how many microseconds to wait."""
     pace, wait_us = pacing.depart(throttle.pace, now_us)
-    return (
-        (throttle, wait_us)
-        if wait_us
-        else (throttle._replace(pace=pace, rate=pacing.departed(throttle.rate, now_us)), 0)
-    )
+    if wait_us:
+        return throttle, wait_us
+    return throttle._replace(pace=pace, rate=pacing.departed(throttle.rate, now_us)), 0
 
 
 class Trip(NamedTuple):
@@ -180,7 +174,8 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
     pause_us = None if pause_us is None else min(pause_us, _PAUSE_MAX_US)
     rate = pacing.refused(throttle.rate, trip.departed_us, _later(throttle, trip), now_us, pause_us or 0)
     if throttle.ceilings.adaptive and rate.dropped_us == now_us:
-        pace = pacing.slowed(pace, now_us, pacing.rate_at(rate, now_us))
+        interval_us = ceil(SECOND_US / pacing.rate_at(rate, now_us))
+        pace = pace._replace(next_slot_us=max(pace.next_slot_us, now_us + interval_us))
     if pause_us is not None:
         pace = pacing.paused(pace, now_us + pause_us)
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way - 1)
@@ -208,34 +203,9 @@ def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
     if not quota.remaining:
         return throttle._replace(pace=pacing.paused(throttle.pace, until_us))
     if quota.is_few_at(rate_now(throttle, now_us)):
-        return throttle._replace(pace=pacing.spread(throttle.pace, quota.remaining, now_us, until_us))
+        apart_us = (until_us - now_us) // quota.remaining
+        return throttle._replace(pace=throttle.pace._replace(spread_us=apart_us, spread_until_us=until_us))
     return throttle
-
-
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """The pauses of a session: the ended ones in `over`, as (from, to), and since when one lasts, None if none does."""
-
-    since_us: int | None = None
-    over: tuple[tuple[int, int], ...] = ()
-
-
-def begun(pauses: Pauses, now_us: int) -> Pauses:
-    """Begin a pause; a pause that lasts already goes on."""
-    return pauses if pauses.since_us is not None else replace(pauses, since_us=now_us)
-
-
-def ended(pauses: Pauses, now_us: int) -> Pauses:
-    """End the pause, if one lasts."""
-    if pauses.since_us is None:
-        return pauses
-    return Pauses(None, (*pauses.over, (pauses.since_us, now_us)))
-
-
-def held_us(pauses: Pauses, from_us: int, until_us: int) -> int:
-    """Return how much of a time was spent in pauses."""
-    lasting = [] if pauses.since_us is None else [(pauses.since_us, until_us)]
-    return sum(max(0, min(end, until_us) - max(begin, from_us)) for begin, end in (*pauses.over, *lasting))
 
 
 SHARES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
@@ -273,19 +243,12 @@ class Steering:
     paused: bool = False
 
 
-def steering_from(given: Ceilings) -> Steering:
-    """Return the state at the start: all of the given limits may be used."""
-    return Steering(given, given)
-
-
 def ladder(given: Ceilings) -> tuple[Ceilings, ...]:
     """Return the limits of all steps, the lowest first, the given ones last."""
-    return tuple(dict.fromkeys(_eased(given, share) for share in SHARES))
-
-
-def _eased(given: Ceilings, share: float) -> Ceilings:
-    rate = max(share * given.rate, min(FLOOR, given.rate))
-    return replace(given, rate=rate, at_once=max(1, floor(share * given.at_once + 0.5)))
+    rates = [max(share * given.rate, min(FLOOR, given.rate)) for share in SHARES]
+    at_once = [max(1, floor(share * given.at_once + 0.5)) for share in SHARES]
+    steps = [replace(given, rate=rate, at_once=most) for rate, most in zip(rates, at_once, strict=True)]
+    return tuple(dict.fromkeys(steps))
 
 
 def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:

@@ -217,32 +217,21 @@ class Wait(NamedTuple):
 class Snapshot:
     """A moment of the run, in numbers."""
 
-    phases: dict[str, int]
-    """Numbers by the letter of their phase; `settled`, `in_a_call` and `unsent` sum them up."""
-    requests: int
-    """Requests sent in this session."""
-    removed_records: int
-    """Records that the server said it removed."""
-    strangers: int
-    """Numbers in replies that nobody asked for."""
-    faults: dict[str, int]
-    """Requests without verdicts, by kind."""
-    rate: float
-    """The present limit in requests a second."""
-    waiting: int
-    """Numbers that will be sent again."""
+    phases: dict[str, int]  # numbers by the letter of their phase; `settled`, `in_a_call` and `unsent` sum them up
+    requests: int  # requests sent in this session
+    removed_records: int  # records that the server said it removed
+    strangers: int  # numbers in replies that nobody asked for
+    faults: dict[str, int]  # requests without verdicts, by kind
+    rate: float  # the present limit in requests a second
+    waiting: int  # numbers that will be sent again
     due_in_s: float | None = None
     """Seconds until the first of them is sent: None if none waits, below 0 if it is due already."""
-    until_in_s: float | None = None
-    """Seconds until the last possible request for numbers in a call; None if unknown."""
+    until_in_s: float | None = None  # seconds until the last possible request for numbers in a call; None if unknown
     failing_for_s: float | None = None
     """Seconds for which the server has answered nobody; None unless it is only probed."""
-    under_way: int = 0
-    """Requests that are being sent."""
-    paused_for_s: float | None = None
-    """Seconds for which the operator has paused the run; None while it goes on."""
-    wait: Wait | None = None
-    """The wait that the server asked for, while it holds up all requests."""
+    under_way: int = 0  # requests that are being sent
+    paused_for_s: float | None = None  # seconds for which the operator has paused the run; None while it goes on
+    wait: Wait | None = None  # the wait that the server asked for, while it holds up all requests
     opens_s: float | None = None
     """When the hours in which the run may send begin, Unix seconds; None during these hours."""
 

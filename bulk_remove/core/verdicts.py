@@ -12,7 +12,7 @@ is one whole value and everything around it is such text.
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -204,11 +204,6 @@ def words_of(value: object) -> str:
         return "..."
 
 
-def masked_words(text: str) -> str:
-    """Return the server's words about an error, masked for display."""
-    return harmless(text, DETAIL_MAX_CHARS)
-
-
 class Verdict(NamedTuple):
     """What one reply said about one number; `removed` and `record_ids` count the removals of this attempt."""
 
@@ -242,12 +237,6 @@ class Plain(NamedTuple):
     keys: int
 
 
-def verdicts_of(values: Sequence[Any]) -> Alike[Verdict]:
-    """Return the verdict of each number from the value of its key."""
-    plain = plain_verdicts(values)
-    return plain.verdicts if plain else Alike.of(map(verdict_of, values))
-
-
 def plain_verdicts(values: Sequence[Any]) -> Plain | None:
     """Return the same, as few kinds, if each number has one documented record; else None."""
     try:
@@ -255,7 +244,11 @@ def plain_verdicts(values: Sequence[Any]) -> Plain | None:
         statuses, codes = [*map(_STATUS, records)], [*map(_HTTP_STATUS, records)]
         found = _ids_of(records)
         kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
-        as_documented = _are_documented(statuses, codes, kinds)
+        as_documented = (
+            (len(kinds) == 1 and codes.count(_USUAL[statuses[0]]) == len(codes))
+            or codes == [_USUAL[status] for status in statuses]
+            or all(_agree(code, status) for code, status in {*zip(codes, statuses, strict=True)})
+        )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     types = {*map(type, found)}
@@ -272,15 +265,6 @@ def plain_verdicts(values: Sequence[Any]) -> Plain | None:
         for status, record_id in zip(statuses, found, strict=True)
     ]
     return Plain(Alike(tuple(kinds.values()), [places[status] for status in statuses], ids), keys)
-
-
-def _are_documented(statuses: list[str], codes: list[object], kinds: Collection[str]) -> bool:
-    """Return whether each `http_status` agrees with its status; the usual ones are checked all at once."""
-    if len(kinds) == 1 and codes.count(_USUAL[statuses[0]]) == len(codes):
-        return True
-    if codes == [_USUAL[status] for status in statuses]:
-        return True
-    return all(_agree(code, status) for code, status in {*zip(codes, statuses, strict=True)})
 
 
 def _ids_of(records: Sequence[Any]) -> list[Any]:
@@ -357,7 +341,7 @@ def _without_status(entry: Mapping[str, object]) -> Verdict:
     code, message = _whole(entry.get("http_status")), entry.get("message")
     if code is None or not 400 <= code < 600:  # noqa: PLR2004 - the classes of failures
         return Verdict(Event.UNKNOWN, detail=f"The server said: {words_of(entry):.{DETAIL_MAX_CHARS}}")
-    said = f" It said: {masked_words(message)}" if isinstance(message, str) and message.strip() else ""
+    said = f" It said: {harmless(message, DETAIL_MAX_CHARS)}" if isinstance(message, str) and message.strip() else ""
     if code in _ASK_AGAIN or code >= 500:  # noqa: PLR2004 - the server's failures
         return Verdict(Event.PASSED_OVER, detail=f"The server failed over this number (http_status {code}).{said}")
     return Verdict(Event.REFUSED, detail=f"The server refused this number (http_status {code}).{said}")

@@ -449,8 +449,8 @@ def _latest(folders: Sequence[Path], most: int) -> list[PastRun]:
 
 
 def _write(folder: Path, form: ReportFormat, path: Path) -> None:
-    with ended_run(folder, folder.parents[1]) as (ready, settings, ending):
-        write_again(ready, settings, ending, form, path, CsvFor.PROGRAMS)
+    with ended_run(folder) as (ready, ending):
+        write_again(ready, ending, form, path, CsvFor.PROGRAMS)
 
 
 def shown_name(name: str) -> str:

@@ -297,7 +297,9 @@ def of_run(access: Access, run_id: str, how: str) -> Planning:
     def on(run: EarlierRun) -> Job:
         told = run.destination
         check_same_server(run, access.address.destination(access.login.user))
-        return access.job(run.settings, Path(told.output) if told.output else None, Wanted(told.csv_for, told.also))
+        return access.job(
+            run.ready.settings, Path(told.output) if told.output else None, Wanted(told.csv_for, told.also)
+        )
 
     def planning(work: Work) -> AbstractContextManager[Planned]:
         if how == "rerun":

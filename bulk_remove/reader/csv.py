@@ -1,8 +1,9 @@
-"""Reads CSV with pandas' C parser, block by block; a short file with Python's csv module, before pandas were imported.
+"""Opens each input by its kind, and reads CSV.
 
-In a row with fewer cells than the header, the phone cell may be another number that has moved there, so such rows are
-compared with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest:
-pandas stops there, and such a wide table would cost memory for every row.
+Pandas' C parser reads CSV block by block; Python's csv module reads a short file before pandas were imported. In a row
+with fewer cells than the header, the phone cell may be another number that has moved there, so such rows are compared
+with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest: pandas stops
+there, and such a wide table would cost memory for every row.
 """
 
 import csv
@@ -12,19 +13,16 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
-from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.errors import InputError
-from bulk_remove.language import counted
-from bulk_remove.reader.source import LookedOver
+from bulk_remove.errors import InputError, OwnReportError
+from bulk_remove.language import counted, phrase
+from bulk_remove.reader.source import TEXT_KINDS, LookedOver, SetAside, find_files, look_over, nothing_to_read, take
 from bulk_remove.reader.table import (
     Cut,
-    Heading,
-    OddRows,
     ReadOptions,
     Table,
     best,
@@ -35,9 +33,12 @@ from bulk_remove.reader.table import (
     is_blank,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
+from bulk_remove.reader.workbook import WorkbookProcess, open_workbook
 
 _TOO_SHORT = "The row has fewer cells than the header: the phone may be in another column."
 _SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may be in another column."
+_TOO_WIDE = "The row has more cells than the header: the phone cell may have shifted."
+_WIDER_THAN_THE_FIRST = "The row has more cells than the first row: the phone cell may have shifted."
 _FIGURES, _TEXT = "0", "-"  # shapes of cells with fewer or more digits than a phone number
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this after the header's last is not a row of this table; the rows below are not read."""
@@ -77,14 +78,15 @@ class ShortRows:
         if len(cells) < self._width and not is_blank(cells):
             self._add(row, cells)
 
-    def problems(self, rows: Sequence[int]) -> dict[int, str]:
-        """Return, by index, why some of these rows must not be sent."""
-        if not self._shifted or not rows:
-            return {}
-        first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
-        found = set(self._shifted[first:end])
-        problem = _TOO_SHORT if self._header_row else _SHORTER_THAN_THE_FIRST
-        return {index: problem for index, row in enumerate(rows) if row in found} if found else {}
+    def problems(self, rows: Sequence[int], wide: Sequence[int]) -> dict[int, str]:
+        """Return, by index, why some of these rows must not be sent; `wide` are those with more cells than columns."""
+        problems = dict.fromkeys(wide, _TOO_WIDE if self._header_row else _WIDER_THAN_THE_FIRST)
+        if self._shifted and rows:
+            first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
+            found = set(self._shifted[first:end])
+            problem = _TOO_SHORT if self._header_row else _SHORTER_THAN_THE_FIRST
+            problems.update((index, problem) for index, row in enumerate(rows) if row in found)
+        return problems
 
     def _add(self, row: int, cells: Sequence[str]) -> None:
         if row <= self._header_row:
@@ -200,71 +202,6 @@ class _QuotedLines(Iterator[str]):
         self._inside = False
 
 
-def ragged_blocks(
-    text: TextFile, source: Source, done: int, options: ReadOptions, shorter: ShortRows
-) -> Iterator[RowBlock]:
-    """Yield the blocks of the rows after the row with the number `done`."""
-    with text.characters() as characters:
-        records = islice(
-            _records(text.looked_over.name, csv.reader(characters, delimiter=source.delimiter), source), done, None
-        )
-        row = done + 1
-        while records_of_block := list(islice(records, options.block_rows)):
-            block = _block(source, row, records_of_block, shorter, keep=options.keep_columns)
-            row += len(records_of_block)
-            if block.rows:
-                yield block
-
-
-def check_width(name: str, source: Source, row: int, cells: int) -> None:
-    """Raise InputError if the row has so many cells that it cannot be a row of this table."""
-    if cells > len(source.header) + _MOST_CELLS_MORE:
-        raise InputError(
-            "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
-            "Check the delimiter (--delimiter), and whether the export was finished.",
-            name=name,
-            row=row,
-            cells=cells,
-            count=len(source.header),
-        )
-
-
-def too_wide(source: Source) -> str:
-    """Return why a row with more cells than columns must not be sent."""
-    if source.header_row:
-        return "The row has more cells than the header: the phone cell may have shifted."
-    return "The row has more cells than the first row: the phone cell may have shifted."
-
-
-def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
-    row = 1
-    try:
-        for row, cells in enumerate(reader, start=1):
-            check_width(name, source, row, len(cells))
-            yield cells
-    except csv.Error:
-        raise InputError(
-            "{name}: a cell of row {row} has more than {most:,} characters.",
-            "Check that the export was finished.",
-            name=name,
-            row=row + 1,
-            most=csv.field_size_limit(),
-        ) from None
-
-
-def _block(source: Source, first_row: int, records: list[list[str]], shorter: ShortRows, *, keep: bool) -> RowBlock:
-    width = len(source.header)
-    kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
-    rows = [row for row, _ in kept]
-    whole = [tuple((cells + [""] * width)[:width]) for _, cells in kept]
-    wide = [index for index, (_, cells) in enumerate(kept) if len(cells) > width and not is_blank(cells[width:])]
-    columns = {place: [*cells] for place, cells in enumerate(zip(*whole, strict=True))}
-    odd = OddRows(source, rows, columns or {place: [] for place in range(width)}, dict.fromkeys(wide, too_wide(source)))
-    odd.problems.update(shorter.problems(rows))
-    odd.find_headers()
-    return block_of(odd, whole if keep else [])
-
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -282,40 +219,29 @@ _SHORT_BYTES = csv.field_size_limit()
 _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
-def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
+def _open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     """Detect the format of the file and choose its column."""
     text = without_separator_line(decoded(looked_over, options.encoding))
-    heading = _heading(text, options)
-    (cut,) = first_rows(text, heading.delimiter)
-    shorter = ShortRows(cut, heading.names, heading.row, heading.column.index, options.region)
-    if text.has_quotes or shorter.may_be_in(text):
-        check_quotes(text, heading.delimiter, shorter)
-    source = heading.source(looked_over, (*text.notes, *heading.notes, *shorter.notes()), encoding=text.encoding)
-    width = min(heading.width, len(heading.names) + _MOST_TRAILING)
-    return _Delimited(source, text, width, options, _last_number(text, heading, cut), shorter)
-
-
-def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]:
-    """Return the phone cell that ends a file without a final line end, and whether it is shorter than the others."""
-    place = heading.column.index
-    last: list[str] = []
-    if text.looked_over.ends_open:
-        *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
-    if len(last) != place + 1:
-        return "", False
-    others = [cells[place] for cells in cut.below(heading.row) if cells != tuple(last) and place < len(cells)]
-    return last[place], is_cut_off(last[place], others)
-
-
-def _heading(text: TextFile, options: ReadOptions) -> Heading:
     cuts = first_rows(text, options.delimiter)
-    check_is_list(text.looked_over.path, cuts[0], options)
+    check_is_list(looked_over.file, cuts[0], options)
     try:
-        return find_heading(text.looked_over.name, cuts, options)
+        heading = find_heading(looked_over.name, cuts, options)
     except InputError:
         if text.has_quotes:  # an open quote takes in whole rows, so no cell is in its place
             check_quotes(text, best([(cut, cut.rows[0][0]) for cut in cuts])[0].delimiter)
         raise
+    cut, place = heading.cut, heading.column.index
+    shorter = ShortRows(cut, heading.names, heading.row, place, options.region)
+    if text.has_quotes or shorter.may_be_in(text):
+        check_quotes(text, cut.delimiter, shorter)
+    source = heading.source(looked_over, (*text.notes, *heading.notes, *shorter.notes()), encoding=text.encoding)
+    last: list[str] = []
+    if looked_over.ends_open:
+        *_, last = [[], *csv.reader([text.last_line()], delimiter=cut.delimiter)]
+    others = [cells[place] for cells in cut.below(heading.row) if cells != tuple(last) and place < len(cells)]
+    number = last[place] if len(last) == place + 1 else ""
+    width = min(max(len(cells) for _, cells in cut.rows), len(heading.names) + _MOST_TRAILING)
+    return _Delimited(source, text, width, options, number, is_cut_off(number, others), shorter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,36 +250,78 @@ class _Delimited:
     _text: TextFile
     _width: int
     _options: ReadOptions
-    _last: tuple[str, bool]
+    _last: str  # the phone cell that ends a file without a final line end
+    _is_shorter: bool  # whether that is shorter than the others
     _shorter: ShortRows
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the rows under the header; see Table."""
-        cell, is_shorter = self._last
-        code = CutCode(cell, self._options.region)
-        if not (is_shorter or code.possible):
-            yield from self._blocks()
+        with self._text.looked_over.opened() as file:
+            is_short = file.seek(0, io.SEEK_END) <= _SHORT_BYTES
+        blocks = self._read_by_csv(self.source.header_row) if is_short else self._read_by_pandas()
+        code = CutCode(self._last, self._options.region)
+        if not (self._is_shorter or code.possible):
+            yield from blocks
             return
         last = None
-        for block in self._blocks():
+        for block in blocks:
             if last:
                 yield last
             last = block
-            if not is_shorter:
+            if not self._is_shorter:
                 code.add(block.cells)
-        if last and (is_shorter or code.found):
-            problem = _CUT_OFF if is_shorter else _CUT_CODE
+        if last and (self._is_shorter or code.found):
+            problem = _CUT_OFF if self._is_shorter else _CUT_CODE
             last = replace(last, problems={**last.problems, len(last.rows) - 1: problem})
         if last:
             yield last
 
-    def _blocks(self) -> Iterator[RowBlock]:
-        with self._text.looked_over.opened() as file:
-            is_short = file.seek(0, io.SEEK_END) <= _SHORT_BYTES
-        yield from self._read_by_csv(self.source.header_row) if is_short else self._read_by_pandas()
-
     def _read_by_csv(self, done: int) -> Iterator[RowBlock]:
-        return ragged_blocks(self._text, self.source, done, self._options, self._shorter)
+        """Yield the blocks of the rows after the row with the number `done`."""
+        row = 0
+        records: list[tuple[int, list[str]]] = []
+        with self._text.characters() as characters:
+            try:
+                for row, cells in enumerate(csv.reader(characters, delimiter=self.source.delimiter), start=1):
+                    if len(cells) > len(self.source.header) + _MOST_CELLS_MORE:
+                        raise self._too_wide(row, len(cells))
+                    if row > done:
+                        records.append((row, cells))
+                    if len(records) == self._options.block_rows:
+                        yield from self._block_of(records)
+                        records = []
+            except csv.Error:
+                raise InputError(
+                    "{name}: a cell of row {row} has more than {most:,} characters.",
+                    "Check that the export was finished.",
+                    name=self._text.looked_over.name,
+                    row=row + 1,
+                    most=csv.field_size_limit(),
+                ) from None
+            yield from self._block_of(records)
+
+    def _block_of(self, records: Sequence[tuple[int, list[str]]]) -> Iterator[RowBlock]:
+        """Yield a block of the rows that are not blank, if there are any."""
+        width = len(self.source.header)
+        kept = [(row, cells) for row, cells in records if not is_blank(cells)]
+        if kept:
+            rows = [row for row, _ in kept]
+            whole = [tuple((cells + [""] * width)[:width]) for _, cells in kept]
+            wide = [index for index, (_, cells) in enumerate(kept) if not is_blank(cells[width:])]
+            columns: dict[int, Any] = {place: [*cells] for place, cells in enumerate(zip(*whole, strict=True))}
+            others = whole if self._options.keep_columns else ()
+            yield block_of(self.source, rows, columns, others, self._shorter.problems(rows, wide))
+
+    def _too_wide(self, row: int, cells: int) -> InputError:
+        """Return the error for a row with so many cells that it cannot be a row of this table."""
+        return InputError(
+            "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
+            "Check the delimiter (--delimiter), and whether the export was finished.",
+            name=self._text.looked_over.name,
+            row=row,
+            cells=cells,
+            count=len(self.source.header),
+        )
 
     def _read_by_pandas(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
@@ -372,7 +340,9 @@ class _Delimited:
             too_many = _TOO_MANY_CELLS.search(str(error))
             if not too_many:  # the earlier check found no open quote and no bytes that are not text
                 raise
-            check_width(self._text.looked_over.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
+            row_number, cells = int(too_many[1]) - 1, int(too_many[2])
+            if cells > len(self.source.header) + _MOST_CELLS_MORE:
+                raise self._too_wide(row_number, cells) from None
         yield from self._read_by_csv(max(row - 1, self.source.header_row))
 
     def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
@@ -409,18 +379,12 @@ class _Delimited:
             columns = [column[kept] for column in columns]
             wide = [index for index, row in enumerate(rows) if row - first_row in wide] if wide else wide
         others = list(zip(*columns[:width], strict=True)) if self._options.keep_columns else []
-        odd = OddRows(
-            self.source, rows, self._named(columns[:width], cells), dict.fromkeys(wide, too_wide(self.source))
-        )
-        odd.problems.update(self._shorter.problems(rows))
-        odd.find_headers()
-        return block_of(odd, others)
-
-    def _named(self, columns: "Sequence[npt.NDArray[Any]]", cells: list[str]) -> dict[int, Any]:
-        """Return by position the columns that are passed on as lists."""
-        on = {self.source.campaign_column, self.source.code_column, *self.source.beside}
-        named: dict[int, Any] = {place: each.tolist() if place in on else each for place, each in enumerate(columns)}
-        return {**named, self.source.column: cells}
+        passed_on = {self.source.campaign_column, self.source.code_column, *self.source.beside}
+        named: dict[int, Any] = {
+            place: each.tolist() if place in passed_on else each for place, each in enumerate(columns[:width])
+        }
+        named[self.source.column] = cells
+        return block_of(self.source, rows, named, others, self._shorter.problems(rows, wide))
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
@@ -452,3 +416,41 @@ class _WithWidth:
             first, self._first = self._first, b""
             return first
         return self._read(size)
+
+
+def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
+    """Open each file that these names mean; return the tables, and sentences about the files left out."""
+    places = find_files(names)
+    tables, notes = [], [*places.notes]
+    for file in places.files:
+        try:
+            tables.append(open_table(file, options))
+        except OwnReportError:
+            if file not in places.found:
+                raise
+            notes.append(phrase("{file} is a report of this tool; it is left out.", file=harmless(file)))
+    if not tables:
+        raise nothing_to_read(names[0])
+    return tables, tuple(notes)
+
+
+def sheets_of(path: str, options: ReadOptions, copy: SetAside | None = None) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets, none for a text file. Raises InputError."""
+    given = take(path, options.spool_dir, copy)
+    if given.kind in TEXT_KINDS:
+        return ()
+    with given.opened() as file:
+        size_bytes = file.seek(0, 2)
+        file.seek(0)
+        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
+            return tuple(name for name, _ in workbook.open(file))
+
+
+def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
+    """Read the whole input once and choose its phone column; `path` is a file, or - for standard input."""
+    looked_over = look_over(take(path, options.spool_dir, copy))
+    table = (_open_delimited if looked_over.kind in TEXT_KINDS else open_workbook)(looked_over, options)
+    if next(table.blocks(), None) is None:
+        hint = "Check that the export was finished."
+        raise InputError("{path} has no rows under its header.", hint, path=looked_over.name)
+    return table

@@ -1,8 +1,9 @@
-"""Reads an input once before it is parsed: for its hash, its size, and whether it is UTF-8 text.
+"""Finds the files that the command line names, and reads each once before it is parsed.
 
-Packed inputs (.gz, .zst, .zip with one file) and pipes are first copied to a private temporary file without a name,
-then read like files. Small ones stay in memory, so a folder of a thousand workbooks does not need a thousand open
-files.
+A name may be a file, a folder, a pattern or standard input. The suffix of a file gives its kind. The first reading is
+for its hash, its size, and whether it is UTF-8 text. Packed inputs (.gz, .zst, .zip with one file) and pipes are first
+copied to a private temporary file without a name, then read like files. Small ones stay in memory, so a folder of a
+thousand workbooks does not need a thousand open files.
 """
 
 import codecs
@@ -17,13 +18,15 @@ import tempfile
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import glob, has_magic
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from bulk_remove.core.model import harmless
+from bulk_remove.core.summary import FilePlace
 from bulk_remove.disk import NotRegularError
 from bulk_remove.disk import opened as opened_once
 from bulk_remove.errors import InputError, StorageError
@@ -133,23 +136,24 @@ class SetAside:
 class Given:
     """An input as it was given."""
 
-    path: str  # as the user wrote it
+    file: str  # its name in the ledger and the report: as the user wrote it, or PIPED
     kind: str  # the suffix of the content, small and with its dot; empty for a workbook without a name
     aside: SetAside | None  # None for a file that is read directly
-
-    @property
-    def file(self) -> str:
-        """Its name in the ledger and the report."""
-        return PIPED if self.path == STANDARD_INPUT else self.path
 
     @property
     def name(self) -> str:
         """Its name in messages."""
         return harmless(self.file)
 
-    def opened(self) -> AbstractContextManager[BinaryIO]:
+    def opened(self) -> BinaryIO:
         """Open the content for reading, from its beginning. Raises InputError if that fails."""
-        return self.aside.spool.opened() if self.aside else opened(self.path)
+        if self.aside:
+            return self.aside.spool.opened()
+        try:
+            return opened_once(self.file, links=True)
+        except OSError as error:
+            sentence, hint = next(texts for kind, *texts in _REFUSALS if isinstance(error, kind))
+            raise InputError(sentence, hint, path=self.name, problem=error.strerror) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +166,13 @@ class LookedOver(Given):
     has_bom: bool  # whether it begins with UTF-8's byte order mark
     text_fault: str  # why it is not UTF-8 text, as the end of a sentence, else empty
     has_quotes: bool
-    shapes: frozenset[bytes] | None  # the separators of each line, each shape once; None if there are too many
+    shapes: set[bytes] | None  # the separators of each line, each shape once; None if there are too many
     ends_open: bool  # without a final line end
 
     def check_unchanged(self, file: BinaryIO) -> None:
         """Raise InputError if the open file changed since it was first read; a copy cannot change."""
-        if self.aside is None:
-            check_unchanged(self.path, file, self.fingerprint)
+        if self.aside is None and fingerprint(file) != self.fingerprint:
+            raise _changed(self.name)
 
 
 class _TextCheck:
@@ -179,16 +183,16 @@ class _TextCheck:
         self.has_quotes = False
         self._lines = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._shapes: set[bytes] | None = set()
+        self.shapes: set[bytes] | None = set()  # None if there are too many
         self._rest = b""
 
     def add(self, piece: bytes) -> None:
         """Check the next piece; an empty one means the end."""
-        if self._shapes is not None:
+        if self.shapes is not None:
             *lines, self._rest = (self._rest + piece.translate(None, _NO_SIGNS)).split(b"\n")
-            self._shapes.update(lines)
-            if len(self._shapes) > _MOST_SHAPES or len(self._rest) > _LONGEST_SHAPE:
-                self._shapes = None
+            self.shapes.update(lines if piece else filter(None, [self._rest]))  # no line after a final line end
+            if len(self.shapes) > _MOST_SHAPES or len(self._rest) > _LONGEST_SHAPE:
+                self.shapes = None
         if self.fault:
             return
         self.has_quotes = self.has_quotes or b'"' in piece
@@ -203,11 +207,6 @@ class _TextCheck:
 
     def _found(self, what: str, before: bytes) -> None:
         self.fault = phrase("{what} (line {line})", what=what, line=self._lines + before.count(10) + 1)
-
-    @property
-    def shapes(self) -> frozenset[bytes] | None:
-        """The shapes of lines, None if there are too many; there is no line after a final line end."""
-        return None if self._shapes is None else frozenset({*self._shapes, *filter(None, [self._rest])})
 
 
 def look_over(given: Given) -> LookedOver:
@@ -227,7 +226,7 @@ def look_over(given: Given) -> LookedOver:
     if not start:
         raise InputError("{name} is empty.", _ENDED_WELL, name=given.name)
     return LookedOver(
-        given.path,
+        given.file,
         given.kind,
         given.aside,
         before,
@@ -250,37 +249,18 @@ _REFUSALS = (
 )
 
 
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """Open a regular file for reading. Raises InputError if that fails."""
-    try:
-        file = opened_once(path, links=True)
-    except OSError as error:
-        sentence, hint = next(texts for kind, *texts in _REFUSALS if isinstance(error, kind))
-        raise InputError(sentence, hint, path=harmless(path), problem=error.strerror) from None
-    with file:
-        yield file
-
-
 def fingerprint(file: BinaryIO) -> Fingerprint:
     """Return the fingerprint of an open file."""
     found = os.fstat(file.fileno())
     return Fingerprint(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
-    """Raise InputError if the open file is another one than before, or has changed."""
-    if fingerprint(file) != before:
-        raise InputError(
-            "{path} changed while it was read.",
-            "Wait until the file is complete, then start again.",
-            path=harmless(path),
-        )
+def _changed(name: str) -> InputError:
+    hint = "Wait until the file is complete, then start again."
+    return InputError("{path} changed while it was read.", hint, path=name)
 
 
-MOST_BYTES = (
-    8 << 30
-)  # ten million rows of 800 bytes; larger inputs are refused, so an endless pipe cannot fill the disk
+MOST_BYTES = 8 << 30  # ten million rows of 800 bytes; an endless pipe cannot fill the disk
 ALWAYS_BYTES = 64 << 20
 MOST_TIMES = 200
 """The limit on an archive's expansion: 200 times its size, or 64 MiB whatever its size.
@@ -297,80 +277,83 @@ _DAMAGE = (EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error
 """Raised when an archive is cut short, damaged or packed with a method unknown to Python."""
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+_Read = Callable[[int], bytes]
 
 
-def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None = None) -> Given:
+def take(path: str, spool_dir: Path | None, copy: SetAside | None = None) -> Given:
     """Return the input, copied if it was packed or piped in; a `copy` of the file is read instead of the file."""
     if path == STANDARD_INPUT:
         return _from_standard_input(spool_dir)
-    kind = Path(path).suffix.lower()
-    if kind in PACKED_KINDS:
-        return _unpacked(path, kind, kinds, spool_dir, copy)
-    return Given(path, _readable(path, kind, kinds), copy)
+    given = Given(path, Path(path).suffix.lower(), copy)
+    if given.kind in PACKED_KINDS:
+        return _unpacked(given, spool_dir)
+    if given.kind not in READABLE_KINDS:
+        raise _not_readable(given)
+    return given
 
 
 def set_aside(name: str, file: BinaryIO, spool_dir: Path | None) -> SetAside:
     """Copy an open file, called `name`, which others may change meanwhile, and compute its SHA-256 on the way."""
     digest = hashlib.sha256()
     spool = Spool(spool_dir)
-    spool.fill(name, _pieces(file, digest.update), MOST_BYTES)
+    spool.fill(name, _pieces(file.read, digest.update), MOST_BYTES)
     return SetAside(spool, fingerprint(file), digest.hexdigest())
 
 
-def _unpacked(
-    path: str, packed_kind: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None
-) -> Given:
-    with copy.spool.opened() if copy else opened(path) as file:
+def _unpacked(given: Given, spool_dir: Path | None) -> Given:
+    copy = given.aside
+    with given.opened() as file:
         before = copy.fingerprint if copy else fingerprint(file)
         digest = hashlib.sha256()
-        for _ in () if copy else _pieces(file, digest.update):
+        for _ in () if copy else _pieces(file.read, digest.update):
             pass
         file.seek(0)
         if not before.size_bytes:
-            raise InputError("{path} is empty.", _ENDED_WELL, path=harmless(path))
+            raise InputError("{path} is empty.", _ENDED_WELL, path=given.name)
         bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * before.size_bytes))
         spool = Spool(spool_dir)
         try:
-            with _content(path, packed_kind, file) as (inner_name, content):
-                kind = _readable(path, Path(inner_name).suffix.lower(), kinds)
-                spool.fill(path, _pieces(content), bound)
+            with _content(given, file) as (inner_name, read):
+                inner = Given(given.file, Path(inner_name).suffix.lower(), None)
+                if inner.kind not in READABLE_KINDS:
+                    raise _not_readable(inner)
+                spool.fill(given.name, _pieces(read), bound)
         except _DAMAGE as error:
             raise InputError(
                 "{path} cannot be unpacked: it is damaged, cut short or not what its name says ({kind}).",
                 "Copy or export it again, or unpack it yourself and give the file in it.",
-                path=harmless(path),
+                path=given.name,
                 kind=type(error).__name__,
             ) from None
-        if copy is None:
-            check_unchanged(path, file, before)
+        if copy is None and fingerprint(file) != before:
+            raise _changed(given.name)
     shown = harmless(inner_name, _SHOWN_CHARACTERS)
-    notes = (phrase("The archive holds one file, '{name}'.", name=shown),) if packed_kind == ".zip" else ()
-    return Given(path, kind, SetAside(spool, before, copy.sha256 if copy else digest.hexdigest(), notes))
+    notes = (phrase("The archive holds one file, '{name}'.", name=shown),) if given.kind == ".zip" else ()
+    aside = SetAside(spool, before, copy.sha256 if copy else digest.hexdigest(), notes)
+    return Given(inner.file, inner.kind, aside)
 
 
 @contextmanager
-def _content(path: str, packed_kind: str, file: BinaryIO) -> Iterator[tuple[str, _Readable]]:
-    """Open the packed content; yield its name, too."""
-    if packed_kind == ".gz":
+def _content(given: Given, file: BinaryIO) -> Iterator[tuple[str, _Read]]:
+    """Open the packed content; yield its name and the function that reads it."""
+    if given.kind == ".gz":
         with gzip.GzipFile(fileobj=file) as content:
-            yield Path(path).stem, content
-    elif packed_kind == ".zst":
+            yield Path(given.file).stem, content.read
+    elif given.kind == ".zst":
         if sys.version_info >= (3, 14):
             from compression import zstd  # noqa: PLC0415 - only a .zst should pay for it
         else:
             from backports import zstd  # noqa: PLC0415 - only a .zst should pay for it
         try:
             with zstd.ZstdFile(file) as unzst:
-                yield Path(path).stem, unzst
+                yield Path(given.file).stem, unzst.read
         except zstd.ZstdError as error:
             raise ValueError(str(error)) from None
     else:
         with zipfile.ZipFile(file) as archive:
-            member = _only_member(path, archive)
+            member = _only_member(given.name, archive)
             with archive.open(member) as extracted:
-                yield member.filename, extracted
+                yield member.filename, extracted.read
 
 
 def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -383,48 +366,125 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
             if members
             else "{path} does not hold exactly one file; it is empty.",
             "Unpack it, and give the file that is meant.",
-            path=harmless(path),
+            path=path,
             listed=", ".join(f"'{harmless(each.filename, _SHOWN_CHARACTERS)}'" for each in members[:_LISTED_MEMBERS]),
             more=phrase(" and {count} more", count=left) if left > 0 else "",
         )
     if members[0].flag_bits & _ENCRYPTED:
-        raise InputError(
-            "{path} is protected with a password.",
-            "Unpack it yourself, and give the file in it.",
-            path=harmless(path),
-        )
+        hint = "Unpack it yourself, and give the file in it."
+        raise InputError("{path} is protected with a password.", hint, path=path)
     return members[0]
 
 
 def _from_standard_input(spool_dir: Path | None) -> Given:
-    name = Given(STANDARD_INPUT, "", None).name
     digest = hashlib.sha256()
     spool = Spool(spool_dir)
     try:
-        size_bytes = spool.fill(name, _pieces(sys.stdin.buffer, digest.update), MOST_BYTES)
+        size_bytes = spool.fill(PIPED, _pieces(sys.stdin.buffer.read, digest.update), MOST_BYTES)
     except (OSError, ValueError, AttributeError):  # closed, or missing as under pythonw
-        raise InputError("{name} cannot be read.", "Pipe the numbers in, or name a file.", name=name) from None
+        raise InputError("{name} cannot be read.", "Pipe the numbers in, or name a file.", name=PIPED) from None
     kind = "" if spool.opened().read(8).startswith((_ZIP_START, _OLE_START)) else ".csv"
-    return Given(STANDARD_INPUT, kind, SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest()))
+    return Given(PIPED, kind, SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest()))
 
 
-def _pieces(content: _Readable, update: Callable[[bytes], object] = len) -> Iterator[bytes]:
+def _pieces(read: _Read, update: Callable[[bytes], object] = len) -> Iterator[bytes]:
     """Yield the content in pieces; each goes to `update` first."""
-    while piece := content.read(READ_BYTES):
+    while piece := read(READ_BYTES):
         update(piece)
         yield piece
 
 
-def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
-    """Return the kind. Raises InputError if it cannot be read."""
-    if kind in kinds:
-        return kind
-    *others, last = sorted(kinds)
-    raise InputError(
+def _not_readable(given: Given) -> InputError:
+    *others, last = sorted(READABLE_KINDS)
+    return InputError(
         "{path} is not a kind of file that can be read. These are {others} and {last}, also packed as "
         ".gz, .zst or .zip.",
         "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
-        path=harmless(path),
+        path=given.name,
         others=", ".join(others),
         last=last,
     )
+
+
+TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
+WORKBOOK_KINDS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+READABLE_KINDS = TEXT_KINDS | WORKBOOK_KINDS
+_OF_NIGHTS = frozenset({FilePlace.DONE.value, FilePlace.FAILED.value})
+_BESIDE_REPORTS = (".summary.json", ".note.txt")
+
+
+class Places(NamedTuple):
+    """The files to read in order, sentences about those left out, and the files that came from a folder or pattern."""
+
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    found: frozenset[str] = frozenset()
+
+
+def find_files(names: Sequence[str]) -> Places:
+    """Return the files that these names mean."""
+    files: dict[Path | str, str] = {}
+    notes: list[str] = []
+    found: set[str] = set()
+    for name in names:
+        if len(names) > 1 and Path(name).name in _OF_NIGHTS and Path(name).is_dir():
+            notes.append(_left_out(Path(name)))
+            continue
+        path = Path(name)
+        one = name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
+        meant = [name] if one else _several(name, notes)
+        found.update(meant if meant != [name] else [])
+        for file in meant:
+            identity = file if file == STANDARD_INPUT else Path(file).resolve()
+            if identity in files:
+                notes.append(phrase("{file} is named twice; it is read once.", file=harmless(file)))
+            files.setdefault(identity, file)
+    return Places(tuple(files.values()), tuple(notes), frozenset(found))
+
+
+def nothing_to_read(name: str) -> InputError:
+    """Return the error for a folder, a pattern or names without any readable file."""
+    return InputError(
+        "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
+        "Give a file of one of these kinds, also packed: {kinds}.",
+        name=harmless(name),
+        kinds=", ".join(sorted(READABLE_KINDS)),
+    )
+
+
+def _several(name: str, notes: list[str]) -> list[str]:
+    if Path(name).is_dir():
+        notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
+        found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
+    else:
+        # Not Path.glob: it accepts no pattern from the root of the disk.
+        matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
+        # Files in `done` or `failed`, unless the pattern names these folders.
+        put_away = _OF_NIGHTS - {part.lower() for part in Path(name).parts}
+        done = {path: folder for path in matches for folder in path.parents if folder.name in put_away}
+        notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
+        found = [path for path in matches if path.is_file() and path not in done]
+    page = [path for path in found if path.suffix == ".html" and path.with_suffix(".summary.json").is_file()]
+    beside = [path for path in found if path.name.endswith(_BESIDE_REPORTS) or path in page]
+    told = "{file} was written beside a report of this tool; it is left out."
+    notes += [phrase(told, file=harmless(str(path))) for path in beside]
+    if len(beside) == len(found):
+        raise nothing_to_read(name)
+    return [str(path) for path in found if path not in beside]
+
+
+def _left_out(folder: Path) -> str:
+    return phrase(
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, give only this folder.",
+        folder=harmless(str(folder)),
+    )
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file's name has a readable kind."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or Excel's mark for an open workbook
+        return False
+    if suffixes[-1] in PACKED_KINDS:
+        return suffixes[-1] == ".zip" or (suffixes[-2:-1] != [] and suffixes[-2] in READABLE_KINDS)
+    return suffixes[-1] in READABLE_KINDS

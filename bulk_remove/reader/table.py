@@ -9,11 +9,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from bulk_remove.core.columns import (
@@ -31,7 +32,6 @@ from bulk_remove.core.columns import (
     says_keep,
 )
 from bulk_remove.core.conditions import (
-    Beside,
     Condition,
     find_code_column,
     names_campaigns,
@@ -41,7 +41,7 @@ from bulk_remove.core.conditions import (
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError, UsageError
 from bulk_remove.language import ours, phrase
-from bulk_remove.reader.source import STANDARD_INPUT, LookedOver
+from bulk_remove.reader.source import PIPED, LookedOver
 from bulk_remove.reader.text import TextFile
 
 SAMPLE_ROWS = 200  # rows that are read to choose the column
@@ -100,14 +100,13 @@ class Cut:
 class Heading:
     """The names of the columns, their row (0: they are made up), and the columns to read."""
 
-    delimiter: str
+    cut: Cut
     row: int
     names: tuple[str, ...]
     column: ChosenColumn
     campaign: int | None
     code: int | None
     beside: tuple[int, ...]  # those of conditions, and those that may say which rows are meant
-    width: int  # the most cells in one of the first rows
     notes: tuple[str, ...] = ()
 
     def source(
@@ -127,7 +126,7 @@ class Heading:
             self.column.index,
             self.column.reason,
             encoding,
-            self.delimiter,
+            self.cut.delimiter,
             looked_over.sha256,
             looked_over.fingerprint.size_bytes,
             self.row,
@@ -140,7 +139,7 @@ class Heading:
 
 def own_report(path: str) -> OwnReportError:
     """Return the error for a report of this tool that was given as a list; `path` is as the user gave it."""
-    piped = path == STANDARD_INPUT
+    piped = path == PIPED
     return OwnReportError(
         "{name} is a report of this tool, not a list of numbers.",
         "Ask again for what it left open with: bulk-remove rerun {path}",
@@ -159,11 +158,6 @@ def not_a_report(name: str, missing: str) -> InputError:
     )
 
 
-def no_rows(path: str) -> InputError:
-    """Return the error for a file without any row below its header."""
-    return InputError("{path} has no rows under its header.", "Check that the export was finished.", path=path)
-
-
 _HEADER_AGAIN = "The header again, in the middle of the rows."
 _ANOTHER_NAME = "The name of another column: perhaps the header again, in another order."
 _TABLES_APART = "Put each table into a file of its own, or bring the columns of both into one order."
@@ -171,35 +165,51 @@ _COMPARED_BYTES = 32
 _WORDS = re.compile(r"\D*")
 
 
-@dataclass(frozen=True)
-class OddRows:
-    """Finds, in a block of rows, headers and titles of further tables; `columns` has the known cells by column."""
+def block_of(
+    source: Source,
+    rows: Sequence[int],
+    columns: dict[int, Any],
+    others: Sequence[tuple[str, ...]] = (),
+    problems: Mapping[int, str] = MappingProxyType({}),
+    shown: Mapping[int, str] = MappingProxyType({}),
+    beside_phones: Mapping[int, Sequence[str]] = MappingProxyType({}),
+) -> RowBlock:
+    """Return rows as a block, with the headers and titles of further tables in it.
+
+    `columns` has the known cells by column; `beside_phones` is a column that matters only for titles. Raises InputError
+    for another table's header.
+    """
+    phones = columns.get(source.column, ())
+    odd = _OddRows(source, rows, columns, {**problems})
+    again = {name for name in source.header if name.strip()} if source.header_row else set()
+    again |= {f"\ufeff{name}" for name in again}
+    if not again.isdisjoint(phones):
+        names = [_name_key(name) for name in source.header]
+        found = {index: odd.header_again(index, names) for index, cell in enumerate(phones) if cell in again}
+        odd.problems.update((index, problem) for index, problem in found.items() if problem)
+    ends = [cell[-1:] for cell in phones]
+    unlike: Sequence[int] = ()  # the rows whose phone cell does not end with a digit; in most blocks there is none
+    if "" in ends or not ((joined := "".join(ends)).isdigit() and joined.isascii()):
+        unlike = [index for index, end in enumerate(ends) if not "0" <= end <= "9"]
+    odd.check_one_table(phones, unlike)
+    campaigns = () if source.campaign_column is None else columns[source.campaign_column]
+    codes = () if source.code_column is None else columns[source.code_column]
+    beside = [columns[place] for place in source.beside]
+    columns.update(beside_phones)
+    titles = odd.titles(phones, unlike)
+    return RowBlock(source, rows, phones, others, campaigns, odd.problems, codes, shown, beside, titles)
+
+
+@dataclass(frozen=True, slots=True)
+class _OddRows:
+    """A block of rows, in which headers and titles of further tables are sought."""
 
     source: Source
     rows: Sequence[int]
     columns: Mapping[int, Any]
-    problems: dict[int, str] = field(default_factory=dict)  # by index, why rows are not sent
+    problems: dict[int, str]  # by index, why rows are not sent
 
-    @cached_property
-    def _no_digit_last(self) -> list[int]:
-        """The indices of the rows whose phone cell does not end with a digit. In most blocks there is none."""
-        ends = [cell[-1:] for cell in self.columns.get(self.source.column, ())]
-        if ends and "" not in ends and (joined := "".join(ends)).isdigit() and joined.isascii():
-            return []
-        return [index for index, end in enumerate(ends) if not "0" <= end <= "9"]
-
-    def find_headers(self) -> None:
-        """Add the rows that repeat the header to the problems. Raises InputError for another table's header."""
-        phones = self.columns.get(self.source.column, ())
-        again = {name for name in self.source.header if name.strip()} if self.source.header_row else set()
-        again |= {f"\ufeff{name}" for name in again}
-        if not again.isdisjoint(phones):
-            names = [_name_key(name) for name in self.source.header]
-            found = {index: self._header_again(index, names) for index, cell in enumerate(phones) if cell in again}
-            self.problems.update((index, problem) for index, problem in found.items() if problem)
-        self._check_one_table(phones)
-
-    def _header_again(self, index: int, names: Sequence[bytes]) -> str:
+    def header_again(self, index: int, names: Sequence[bytes]) -> str:
         """Return why a row whose phone cell is a column's name is not sent; empty if only that cell is such a name."""
         known = {place: key for place, cells in self.columns.items() if (key := _name_key(cells[index]))}
         if all(names[place] == key for place, key in known.items()):
@@ -212,15 +222,13 @@ class OddRows:
     def _of_another_table(self, sentence: str, index: int) -> InputError:
         return InputError(sentence, _TABLES_APART, name=harmless(self.source.file), row=self.rows[index])
 
-    def _check_one_table(self, phones: Sequence[str]) -> None:
+    def check_one_table(self, phones: Sequence[str], unlike: Sequence[int]) -> None:
         """Raise InputError if a row of words names a phone column at another position than the first header does."""
-        words = [index for index in self._no_digit_last if phones[index] and _WORDS.fullmatch(phones[index])]
         own = fold(self.source.header[self.source.column])
+        words = [index for index in unlike if phones[index] and _WORDS.fullmatch(phones[index])]
         words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
         for place, cells in self.columns.items() if words else ():
-            named = (
-                [] if place == self.source.column else [index for index in words if _names_phones(cells[index], own)]
-            )
+            named = [index for index in words if place != self.source.column and _names_phones(cells[index], own)]
             if not named:
                 continue
             # A column in which ordinary rows say the same, such as how to reach a person, is not a column of phones.
@@ -234,16 +242,15 @@ class OddRows:
                         index,
                     )
 
-    def titles(self) -> dict[int, str]:
+    def titles(self, phones: Sequence[str], unlike: Sequence[int]) -> dict[int, str]:
         """Return by index the only text of a row that says that numbers stay, or comes before a repeated header.
 
         Text that ordinary rows have as well, such as an answer, is not a title.
         """
-        phones = self.columns.get(self.source.column, ())
         first = self.columns.get(0, phones)
         above = {index - 1 for index, problem in self.problems.items() if index and problem == _HEADER_AGAIN}
         titles = {}
-        for index in sorted({*self._no_digit_last, *above}):
+        for index in sorted({*unlike, *above}):
             phone = phones[index]
             cell = phone if phone and not phone.isspace() else first[index]
             if not (index in above or _says_keep(cell)) or self.problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
@@ -256,18 +263,6 @@ class OddRows:
         with_number = {index for index, phone in enumerate(phones) if any(map(str.isdigit, phone))} - titles.keys()
         ordinary = {_folded(first[index]) for index in with_number}
         return {index: title for index, title in titles.items() if _folded(title) not in ordinary}
-
-
-def block_of(odd: OddRows, others: Sequence[tuple[str, ...]], shown: Mapping[int, str] | None = None) -> RowBlock:
-    """Return rows as a block; repeated headers are known already, titles are sought here."""
-    source, columns = odd.source, odd.columns
-    campaigns, codes = (
-        () if place is None else columns[place] for place in (source.campaign_column, source.code_column)
-    )
-    beside = [columns[place] for place in source.beside]
-    cells = columns[source.column]
-    problems, titles = odd.problems, odd.titles()
-    return RowBlock(source, odd.rows, cells, others, campaigns, problems, codes, shown or {}, beside, titles)
 
 
 def _name_key(text: str | bytes) -> bytes:
@@ -380,13 +375,8 @@ def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headin
         raise
 
 
-def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
-    return _of_columns(name, cut, (number, cut.at(number), cut.below(number)), options)
-
-
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     """Make up the names of the columns of a file without any. Raises InputError if the phone column is uncertain."""
-    samples = tuple(cells for _, cells in cut.rows)
     only = _only_column(cut)
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
@@ -395,8 +385,8 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
             "Count from 1, for example --no-header --column 2.",
             name=name,
         )
-    names = tuple(made_up_name(place) for place in range(1, (only or len(samples[0])) + 1))
-    found = _of_columns(name, cut, (0, names, samples), replace(options, column=wanted))
+    names = tuple(made_up_name(place) for place in range(1, (only or len(cut.rows[0][1])) + 1))
+    found = _at(name, cut, 0, replace(options, column=wanted), names)
     if options.column is None:
         found = replace(found, column=replace(found.column, reason="the only column"))
     if options.has_header is None:
@@ -404,11 +394,9 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     return found
 
 
-def _of_columns(
-    place: str, cut: Cut, rows: tuple[int, tuple[str, ...], Sequence[tuple[str, ...]]], options: ReadOptions
-) -> Heading:
-    """Choose the columns by their names and first rows; an InputError begins with `place`."""
-    number, names, samples = rows
+def _at(place: str, cut: Cut, number: int, options: ReadOptions, made_up: tuple[str, ...] = ()) -> Heading:
+    """Choose the columns by the names in that row and the rows below it; an InputError begins with `place`."""
+    names, samples = made_up or cut.at(number), cut.below(number)
     if options.own_report and fold(str(options.column)) not in map(fold, names):
         raise not_a_report(place, str(options.column))
     try:
@@ -417,7 +405,7 @@ def _of_columns(
         if options.campaign_column is not None:
             campaign = find_campaign_column(names, samples, options.campaign_column, phone)
         if options.code_column:
-            code = find_code_column(names, samples, Beside(phone, options.region, options.trust_column))
+            code = find_code_column(names, samples, phone, options.region, trust=options.trust_column)
         beside = [find_condition_column(names, samples, each.column) for each in options.where]
     except InputError as error:
         raise InputError("{place}: {problem}", error.hint, place=place, problem=ours(error.sentence)) from None
@@ -426,9 +414,7 @@ def _of_columns(
         named = [index for index, name in enumerate(names) if names_campaigns(name) or names_countries(name)]
         beside += [index for index in named if index not in others]
         beside += telling_columns(names, samples, others)
-    width = max(len(cells) for _, cells in cut.rows)
-    told = tuple(dict.fromkeys(beside))
-    return Heading(cut.delimiter, number, names, column, campaign, code, told, width, column.notes)
+    return Heading(cut, number, names, column, campaign, code, tuple(dict.fromkeys(beside)), column.notes)
 
 
 def _only_column(cut: Cut) -> int:

@@ -26,13 +26,12 @@ from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import Phrase, joined, phrase, unpacked
 from bulk_remove.reader.cells import FRAME, GivenWorkbook, WantedCells
-from bulk_remove.reader.source import LookedOver, Spool
+from bulk_remove.reader.source import MOST_BYTES, LookedOver, Spool
 from bulk_remove.reader.table import (
     SAMPLE_ROWS,
     TITLE_ROWS,
     Cut,
     Heading,
-    OddRows,
     ReadOptions,
     Table,
     block_of,
@@ -341,9 +340,6 @@ class WorkbookProcess:
         return InputError(sentence, _AS_CSV)
 
 
-_MOST_BYTES = 8 << 30  # the process that reads the workbook stops earlier
-
-
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
     """Choose the sheet and its column, and read it."""
     rows = Spool(options.spool_dir)
@@ -353,7 +349,7 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
         with WorkbookProcess(looked_over.name, looked_over.kind, size_bytes) as workbook:
             found = find_sheet(looked_over.name, workbook, workbook.open(file), options)
             wanted = _wanted(found, options)
-            rows.fill(looked_over.name, workbook.read(wanted), _MOST_BYTES)
+            rows.fill(looked_over.name, workbook.read(wanted), MOST_BYTES)
             result = workbook.result
         looked_over.check_unchanged(file)
     heading = found.heading
@@ -405,11 +401,14 @@ class _Workbook:
                     columns[self.source.code_column] = codes
                 if self.source.campaign_column is not None:
                     columns[self.source.campaign_column] = campaigns
-                odd = OddRows(self.source, rows, {**columns, **dict(enumerate(zip(*whole, strict=True)))})
-                odd.find_headers()
-                odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
-                block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
-                # The text of a phone or campaign cell differs from the text that is kept for the report.
-                yield replace(block, cells=cells, campaigns=campaigns, codes=codes, beside=beside)
+                block = block_of(
+                    self.source,
+                    rows,
+                    {**dict(enumerate(zip(*whole, strict=True))), **columns},  # a phone may differ from the kept text
+                    whole,
+                    shown={int(place): text for place, text in shown.items()},
+                    beside_phones={_beside_phones(self.source.column): titled},
+                )
+                yield replace(block, beside=beside)  # the text of a campaign may differ from that for a condition
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

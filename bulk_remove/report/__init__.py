@@ -2,7 +2,3 @@
 
 `page.html.j2` and `style.css` are the form of the page.
 """
-
-from bulk_remove.report.html import write_page
-
-__all__ = ["write_page"]

@@ -60,8 +60,15 @@ def write_report(
 ) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status."""
     by_status: Counter[Status] = Counter()
+    names = dict.fromkeys(REPORT_COLUMNS)
+    for column in kept:
+        name = inert(column)
+        while name in names:  # it repeats a name of ours, or an earlier one
+            name += " (input)"
+        names[name] = None
+    own = [*names][len(REPORT_COLUMNS) :]
     with written_aside(path, written, replacing=replacing) as file:
-        file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
+        file.write(",".join([*map(_cell, own), *REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
         lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
         # Bypasses the text layer, which costs as much as all the rest.
@@ -256,17 +263,6 @@ def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: 
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
             "Make room or choose another place with --output. The results are safe in the ledger.",
         ) from None
-
-
-def _told_apart(kept: Sequence[str]) -> list[str]:
-    """Mark the input's columns whose names repeat ours or an earlier one, so that each name is unique."""
-    taken = dict.fromkeys(REPORT_COLUMNS)
-    for column in kept:
-        name = inert(column)
-        while name in taken:
-            name += " (input)"
-        taken[name] = None
-    return [*taken][len(REPORT_COLUMNS) :]
 
 
 def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:

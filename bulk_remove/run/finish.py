@@ -3,7 +3,7 @@
 import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -148,27 +148,20 @@ class RemovedAgain:
     def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         """Yield the same blocks; `detail` of such a number says so."""
         for block in blocks:
-            places = [*self._places(block)]
-            self.numbers += sum(place not in block.duplicate_of for place in places)
-            marked = {place: _marked(block.states[place]) for place in places}
+            marked = dict[int, NumberState]()
+            mine = block.states.where(self._removed_here)
+            for campaign in {block.campaigns[place] for place in mine} if mine and self._removals else ():
+                places = [place for place in mine if block.campaigns[place] == campaign]
+                for at in self._removals.places(campaign, [block.numbers[place] for place in places]):
+                    state = block.states[places[at]]
+                    marked[places[at]] = state._replace(detail=f"{state.detail} {REMOVED_AGAIN}".lstrip())
+            self.numbers += sum(place not in block.duplicate_of for place in marked)
             yield replace(block, states=block.states.but(marked)) if marked else block
-
-    def _places(self, block: OutcomeBlock) -> Iterator[int]:
-        mine = block.states.where(self._removed_here)
-        if not mine or not self._removals:
-            return
-        for campaign in {block.campaigns[place] for place in mine}:
-            of_it = [place for place in mine if block.campaigns[place] == campaign]
-            yield from (of_it[at] for at in self._removals.places(campaign, [block.numbers[place] for place in of_it]))
 
     def _removed_here(self, state: NumberState) -> bool:
         """Return whether this run removed a number; a rerun also has those that its earlier run removed."""
         removed = state.phase != NO_NUMBER and status_of(state.phase) is Status.REMOVED
         return removed and state.answered_at_s >= self._removals.before_s
-
-
-def _marked(state: NumberState) -> NumberState:
-    return state._replace(detail=f"{state.detail} {REMOVED_AGAIN}".lstrip())
 
 
 _MOST = 10**17
@@ -261,9 +254,7 @@ class Finished:
         return resumable(self.by_status)
 
 
-def finish(
-    prepared: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted | None = None
-) -> Finished:
+def finish(prepared: Prepared, ending: Ending, output: Path | None, wanted: Wanted | None = None) -> Finished:
     """Write report, summary and the other wanted formats. Without `output` they go to the run's own folder.
 
     The ledger keeps the SHA-256 of each file, and the summary keeps the head of the ledger's proof. A file that
@@ -272,44 +263,47 @@ def finish(
     """
     wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
-    prepared = _replacing(prepared, report, report.with_suffix(SUMMARY), *wanted.places(report))
-    _note(prepared, report, *wanted.places(report))
-    course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
-    with _place_aside(prepared) as aside:
-        finished, plain = _write_csv(prepared, settings, ending, report, wanted.csv_for, course, aside)
-        finished = replace(finished, also=wanted.places(report))
-        summary = _summary(prepared, settings, finished)
-        _write(ReportFormat.JSON, finished.summary, prepared, finished, summary, course, plain)
-        for form, path in zip(wanted.also, finished.also, strict=True):
-            _write(form, path, prepared, finished, summary, course, plain)
+    also = dict(zip(wanted.places(report), wanted.also, strict=True))
+    with _writing(prepared, ending, wanted.csv_for, {report: ReportFormat.CSV} | also) as writer:
+        finished, plain = writer.write_csv(report)
+        finished = replace(finished, also=(*also,))
+        summary = _summary(prepared, finished)
+        for path, form in ({finished.summary: ReportFormat.JSON} | also).items():
+            writer.write(form, path, finished, summary, plain)
     return finished
 
 
-def sum_up(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
+def sum_up(prepared: Prepared, ending: Ending) -> Finished:
     """Return the result of an earlier run without writing a report. Raises the same errors as `finish`."""
-    with _place_aside(prepared) as aside:
-        return _write_csv(prepared, settings, ending, aside / REPORT, CsvFor.PROGRAMS, None, aside)[0]
+    with _writing(prepared, ending, CsvFor.PROGRAMS, {}) as writer:
+        return writer.write_csv(writer.aside / REPORT)[0]
 
 
-def write_again(
-    prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
-) -> Finished:
+def write_again(prepared: Prepared, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor) -> None:
     """Write the report of an earlier run again, in one format. Raises the same errors as `finish`."""
-    prepared = _replacing(prepared, path)
-    _note(prepared, path)
-    course = _course_of(prepared) if form is ReportFormat.HTML else None
-    with _place_aside(prepared) as aside:
-        report = path if form is ReportFormat.CSV else aside / REPORT
-        finished, plain = _write_csv(prepared, settings, ending, report, csv_for, course, aside)
-        if form is not ReportFormat.CSV:
-            summary = _summary(prepared, settings, finished)
-            _write(form, path, prepared, finished, summary, course, plain)
-    return finished
+    with _writing(prepared, ending, csv_for, {path: form}) as writer:
+        if form is ReportFormat.CSV:
+            writer.write_csv(path)
+        else:
+            finished, plain = writer.write_csv(writer.aside / REPORT)
+            writer.write(form, path, finished, _summary(prepared, finished), plain)
 
 
 @contextmanager
-def _place_aside(prepared: Prepared) -> Iterator[Path]:
-    """Make a temporary folder for files that are needed only while the report is written. Raises StorageError."""
+def _writing(
+    prepared: Prepared, ending: Ending, csv_for: CsvFor, forms: Mapping[Path, ReportFormat]
+) -> Iterator["_Writer"]:
+    """Note the paths of reports outside the run's folder, and give what writes them. Raises StorageError."""
+    there = filter(os.path.lexists, [*forms, *(path.with_suffix(SUMMARY) for path in forms)])
+    replaced = frozenset(there)
+    for path in forms:
+        if path.parent != prepared.folder:
+            note_report(prepared.folder, path)
+    course = None
+    if ReportFormat.HTML in forms.values():
+        timing = Outcomes(prepared.store)
+        course = Course(Timeline.of(timing.sessions()))
+        course.add_attempts(timing.attempts())
     with ExitStack() as stack:
         try:
             place = TemporaryDirectory(dir=prepared.folder, prefix="report-", ignore_cleanup_errors=True)
@@ -321,91 +315,93 @@ def _place_aside(prepared: Prepared) -> Iterator[Path]:
                 ),
                 "Make room there, then write the report with: bulk-remove report.",
             ) from None
-        yield aside
+        yield _Writer(prepared, ending, csv_for, replaced, course, aside)
 
 
-def _replacing(prepared: Prepared, *places: Path) -> Prepared:
-    """Return the run with the paths that exist already and will be replaced."""
-    return replace(prepared, replaced=frozenset(filter(os.path.lexists, places)))
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the files of one report. The `replaced` were there before. `aside` is a temporary folder."""
 
+    prepared: Prepared
+    ending: Ending
+    csv_for: CsvFor
+    replaced: Collection[Path]
+    course: Course | None
+    aside: Path
 
-def _note(prepared: Prepared, *places: Path) -> None:
-    """Note the reports that are written outside the run's folder."""
-    for path in places:
-        if path.parent != prepared.folder:
-            note_report(prepared.folder, path)
-
-
-def _course_of(prepared: Prepared) -> Course:
-    timing = Outcomes(prepared.store)
-    course = Course(Timeline.of(timing.sessions()))
-    course.add_attempts(timing.attempts())
-    return course
-
-
-def _write_csv(
-    prepared: Prepared,
-    settings: Settings,
-    ending: Ending,
-    report: Path,
-    csv_for: CsvFor,
-    course: Course | None,
-    aside: Path,
-) -> tuple[Finished, Aside]:
-    """Write the CSV report and count its rows. A report in `aside` is temporary: other formats are made from it."""
-    outcomes = Outcomes(prepared.store)
-    written: list[Aside] = []
-    plain = aside / f"plain.{REPORT}" if csv_for is CsvFor.EXCEL_PL else report
-    with RowKeys(aside / "ids.tmp") as keys:
-        counter = RowCounter(keys)
-        again = RemovedAgain(prepared)
-        blocks = counter.through(again.through(outcomes.blocks()))
-        shown = course.through(blocks) if course else blocks
-        by_status = write_report(
-            plain,
-            shown,
-            prepared.plan.rows,
-            prepared.kept,
-            written,
-            prepared.plan.rehearsal,
-            replacing=plain in prepared.replaced,
+    def write_csv(self, report: Path) -> tuple[Finished, Aside]:
+        """Write the CSV report and count its rows. In `aside` it is temporary: other formats are made from it."""
+        plan, outcomes = self.prepared.plan, Outcomes(self.prepared.store)
+        written: list[Aside] = []
+        plain = self.aside / f"plain.{REPORT}" if self.csv_for is CsvFor.EXCEL_PL else report
+        with RowKeys(self.aside / "ids.tmp") as keys:
+            counter, again = RowCounter(keys), RemovedAgain(self.prepared)
+            blocks = counter.through(again.through(outcomes.blocks()))
+            shown = self.course.through(blocks) if self.course else blocks
+            replacing = plain in self.replaced
+            by_status = write_report(
+                plain, shown, plan.rows, self.prepared.kept, written, plan.rehearsal, replacing=replacing
+            )
+            removed = counter.distinct_records()
+        if self.csv_for is CsvFor.EXCEL_PL:
+            with written_aside(report, written, replacing=report in self.replaced) as file:
+                write_for_polish_excel(file, read_rows(written[0]))
+        digest = written[-1].sha256
+        if report.parent == self.aside:  # the latest complete report of the run counts
+            digest = next((file.sha256 for file in outcomes.written()[::-1] if file.path.suffix == ".csv"), digest)
+        else:
+            note_files(outcomes, written[-1:])
+        nothing = none_found(counter.results(plan))
+        finished = Finished(
+            by_status,
+            counter.removed.total(),
+            counter.doubted.total() > 0,
+            counter.asked,
+            outcomes.totals(),
+            tuple(_proofs(plan, outcomes.record_counts(), counter, removed)),
+            tuple(outcomes.unasked_removals()),
+            self.ending,
+            exit_code(self.ending, by_status, nothing),
+            report,
+            report.with_suffix(SUMMARY),
+            digest,
+            outcomes.head(),
+            nothing=nothing,
+            guess=_guess(plan, self.prepared.settings, nothing),
+            removed_before=sum(campaign.removed_before for campaign in plan.campaigns),
+            removed_again=again.numbers,
         )
-        removed = counter.distinct_records()
-    if csv_for is CsvFor.EXCEL_PL:
-        with written_aside(report, written, replacing=report in prepared.replaced) as file:
-            write_for_polish_excel(file, read_rows(written[0]))
-    digest = written[-1].sha256
-    if report.parent == aside:
-        digest = _last_digest(outcomes) or digest
-    else:
-        note_files(outcomes, written[-1:])
-    nothing = none_found(counter.results(prepared.plan))
-    finished = Finished(
-        by_status,
-        counter.removed.total(),
-        counter.doubted.total() > 0,
-        counter.asked,
-        outcomes.totals(),
-        tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
-        tuple(outcomes.unasked_removals()),
-        ending,
-        exit_code(ending, by_status, nothing),
-        report,
-        report.with_suffix(SUMMARY),
-        digest,
-        outcomes.head(),
-        nothing=nothing,
-        guess=_guess(prepared.plan, settings, nothing),
-        removed_before=sum(campaign.removed_before for campaign in prepared.plan.campaigns),
-        removed_again=again.numbers,
-    )
-    return finished, written[0]
+        return finished, written[0]
 
+    def write(
+        self, form: ReportFormat, path: Path, finished: Finished, summary: dict[str, object], plain: Aside
+    ) -> None:
+        """Write the summary, the workbook or the HTML page."""
+        written: list[Aside] = []
+        replacing = path in self.replaced
+        if form is ReportFormat.JSON:
+            write_summary(path, summary, written, replacing=replacing)
+        elif form is ReportFormat.XLSX:
+            from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - slow to import, and rarely asked for
 
-def _last_digest(outcomes: Outcomes) -> str:
-    """Return the SHA-256 (hex) of the run's latest complete CSV report, or an empty text."""
-    digests = [file.sha256 for file in outcomes.written() if file.path.suffix == ".csv"]
-    return digests[-1] if digests else ""
+            with written_aside(path, written, replacing=replacing) as file:
+                write_workbook(file.buffer, read_rows(plain), self.prepared.folder, summary)
+        elif self.course is not None:
+            from bulk_remove.report.html import write_page  # noqa: PLC0415 - likewise
+
+            plan, reply_times_s = self.prepared.plan, Outcomes(self.prepared.store).reply_times_s()
+            advice = advise(
+                plan.run_id,
+                finished.ending,
+                finished.by_status,
+                strangers=finished.totals.strangers,
+                unasked=finished.unasked,
+                guess=finished.guess,
+                not_meant=plan.empty + plan.left_out,
+            )
+            with written_aside(path, written, replacing=replacing) as file:
+                write_page(file, summary, self.course, reply_times_s, advice)
+        note_files(Outcomes(self.prepared.store), written)
 
 
 def note_files(outcomes: Outcomes, files: Iterable[Aside]) -> None:
@@ -426,42 +422,6 @@ def _guess(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice 
     return about_a_guess(plan.run_id, nothing, held, settings.forms(), settings.region)
 
 
-def _write(
-    form: ReportFormat,
-    path: Path,
-    prepared: Prepared,
-    finished: Finished,
-    summary: dict[str, object],
-    course: Course | None,
-    plain: Aside,
-) -> None:
-    """Write the summary, the workbook or the HTML page."""
-    written: list[Aside] = []
-    replacing = path in prepared.replaced
-    if form is ReportFormat.JSON:
-        write_summary(path, summary, written, replacing=replacing)
-    elif form is ReportFormat.XLSX:
-        from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - slow to import, and rarely asked for
-
-        with written_aside(path, written, replacing=replacing) as file:
-            write_workbook(file.buffer, read_rows(plain), prepared.folder, summary)
-    elif course is not None:
-        from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
-
-        advice = advise(
-            prepared.plan.run_id,
-            finished.ending,
-            finished.by_status,
-            strangers=finished.totals.strangers,
-            unasked=finished.unasked,
-            guess=finished.guess,
-            not_meant=prepared.plan.empty + prepared.plan.left_out,
-        )
-        with written_aside(path, written, replacing=replacing) as file:
-            write_page(file, summary, course, Outcomes(prepared.store).reply_times_s(), advice)
-    note_files(Outcomes(prepared.store), written)
-
-
 def _proofs(
     plan: Plan, counts: Iterable[RecordCount], counter: RowCounter, distinct: Mapping[str, int]
 ) -> Iterator[Proof]:
@@ -474,8 +434,8 @@ def _proofs(
         yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note, at_least)
 
 
-def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict[str, object]:
-    plan, totals = prepared.plan, finished.totals
+def _summary(prepared: Prepared, finished: Finished) -> dict[str, object]:
+    plan, settings, totals = prepared.plan, prepared.settings, finished.totals
     facts = facts_of(prepared.store)
     return {
         "run_id": plan.run_id,

@@ -28,11 +28,12 @@ from bulk_remove.core.model import Brackets
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
 from bulk_remove.disk import make_private as make_folders
-from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError, UsageError
+from bulk_remove.errors import BulkRemoveError, CampaignLockedError, RunLockedError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from bulk_remove.ledger import Store
     from bulk_remove.ledger.shared import Shared, SharedAccount
@@ -286,17 +287,21 @@ def lock_run(folder: Path) -> Iterator[None]:
             _keep_at(shared, folder, shipped)
 
 
+def _lock_here(folder: Path, wait_s: float = _LOOKED_AT_S) -> AbstractContextManager[None]:
+    taken = phrase("Run {name} is under way.", name=folder.name)
+    return _locked(folder / RUN_LOCK, wait_s, RunLockedError(taken, "Wait for it to end, then try again."))
+
+
 @contextmanager
-def _lock_here(folder: Path, wait_s: float = _LOOKED_AT_S) -> Iterator[None]:
-    lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
+def _locked(path: Path, wait_s: float, taken: BulkRemoveError) -> Iterator[None]:
+    """Hold a lock file until the end of the context or of the process. Raises `taken`, StorageError."""
+    lock = FileLock(path, mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
-        raise RunLockedError(
-            phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again."
-        ) from None
+        raise taken from None
     except OSError as error:
-        raise _storage_error(folder, error) from None
+        raise _storage_error(path.parent, error) from None
     try:
         yield
     finally:
@@ -460,7 +465,10 @@ def run_folders(state_dir: Path) -> list[Path]:
 
 @contextmanager
 def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
-    """Hold several campaigns, as `lock_campaign` does one; always in one order. Raises what it does."""
+    """Lock campaigns for this process, always in the same order.
+
+    Raises CampaignLockedError if another run holds one, StorageError if a lock cannot be made.
+    """
     wanted = sorted(campaigns)
 
     def taken(holder: str) -> CampaignLockedError:
@@ -471,7 +479,8 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
     with ExitStack() as stack:
         for campaign in wanted:
-            stack.enter_context(lock_campaign(state_dir, host, campaign))
+            here = phrase("Another run on this machine is using campaign {campaign}.", campaign=campaign)
+            stack.enter_context(_lock_name(state_dir, f"{_as_file_name(host)}-{campaign}", here))
         if wanted and (shared := shared_of(state_dir)):
             stack.enter_context(shared.lease([f"campaign:{host}/{campaign}" for campaign in wanted], taken))
         yield
@@ -479,7 +488,7 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 @contextmanager
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
-    """Lock a drop folder for this process. Raises the same errors as `lock_campaign`."""
+    """Lock a drop folder for this process. Raises the same errors as `lock_campaigns`."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
 
     def taken(holder: str) -> CampaignLockedError:
@@ -490,38 +499,15 @@ def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
 
     with ExitStack() as stack:
         here = phrase("Another run on this machine is using {inbox}.", inbox=inbox)
-        stack.enter_context(_held(state_dir, f"inbox-{digest}", here))
+        stack.enter_context(_lock_name(state_dir, f"inbox-{digest}", here))
         if shared := shared_of(state_dir):
             stack.enter_context(shared.lease([f"inbox:{digest}"], taken))
         yield
 
 
-@contextmanager
-def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
-    """Lock a campaign for this process. The lock ends with the context or with the process.
-
-    Raises CampaignLockedError if another run holds it, StorageError if the lock cannot be made.
-    """
-    name = f"{_as_file_name(host)}-{campaign}"
-    with _held(state_dir, name, phrase("Another run on this machine is using campaign {campaign}.", campaign=campaign)):
-        yield
-
-
-@contextmanager
-def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
-    folder = make_private(state_dir, "locks")
-    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False, thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        hint = "Wait for it to end, then run again. To see the runs of this machine: bulk-remove runs list"
-        raise CampaignLockedError(taken, hint) from None
-    except OSError as error:
-        raise _storage_error(folder, error) from None
-    try:
-        yield
-    finally:
-        lock.release()
+def _lock_name(state_dir: Path, name: str, taken: str) -> AbstractContextManager[None]:
+    hint = "Wait for it to end, then run again. To see the runs of this machine: bulk-remove runs list"
+    return _locked(make_private(state_dir, "locks") / f"{name}.lock", 0, CampaignLockedError(taken, hint))
 
 
 def make_private(state_dir: Path, *below: str) -> Path:

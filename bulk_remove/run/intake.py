@@ -8,7 +8,7 @@ one number, because that may be a number that must stay.
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -34,11 +34,12 @@ from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, Ro
 from bulk_remove.core.numbers import MAX_INTERNAL_DIGITS, JudgedBlock, Normaliser, NumberRules, split_cell
 from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan, only_short
 from bulk_remove.core.spelling import EMPTY, reading, region_of
-from bulk_remove.errors import InputError
-from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger.distinct import NumberSet, RowKeys
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.reader import Table as ReadTable
+from bulk_remove.run.folders import make_private
 from bulk_remove.settings import Settings
 
 SHOWN_ROWS = 5
@@ -86,8 +87,13 @@ class Intake:
         """Yield the blocks of a source with the number of each row, and add them to `keys`. Raises InputError."""
         counts = _Counts(source, self.rows, self._settings, self._rules.region)
         self._counts.append(counts)
-        conditions = self._conditions_on(source)
-        campaigns = self._campaigns_beside(source, conditions)
+        conditions = [  # each with the index of its column in `source.beside`
+            (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
+            for condition in map(Condition.parse, self._settings.where)
+        ]
+        campaigns = self._campaigns_beside(source, {place for place, _ in conditions})
+        each_in = self._settings.campaigns
+        several = len(each_in) > 1 or source.campaign_column is not None
         for block in blocks:
             for column, cells in zip(counts.beside, block.beside, strict=True):
                 column.add(cells)
@@ -99,13 +105,15 @@ class Intake:
             numbered, judged = self.numbered(chosen)
             titles = [*self._titles_in(numbered)]
             counts.said = counts.said or titles[:1]
-            self._count_kept(numbered)
+            kept = sorted(index for index, problem in numbered.problems.items() if problem == ON_KEEP_LIST)
+            self.kept_rows += len(kept)
+            shown = kept[: SHOWN_ROWS - len(self.kept_examples)]
+            self.kept_examples += [_sample(numbered, index, self._shown) for index in shown]
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
             counts.in_doubt += judged.in_doubt
             counts.internal += judged.internal if self._rules.internal_numbers else 0
-            for part in _in_each(numbered, self._settings.campaigns):
-                several = len(self._settings.campaigns) > 1 or source.campaign_column is not None
+            for part in _in_each(numbered, each_in) if len(each_in) > 1 else (numbered,):
                 keys.add(part.numbers, part.campaigns if several else ())
                 self.rows += len(part.numbers)
                 self._on_rows(self.rows)
@@ -127,16 +135,8 @@ class Intake:
         """Return the counts of each source."""
         return tuple(counts.plan() for counts in self._counts)
 
-    def _conditions_on(self, source: Source) -> Sequence[tuple[int, Condition]]:
-        """Return the conditions, each with the index of its column in `source.beside`."""
-        return [
-            (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
-            for condition in map(Condition.parse, self._settings.where)
-        ]
-
-    def _campaigns_beside(self, source: Source, conditions: Sequence[tuple[int, Condition]]) -> dict[int, set[str]]:
+    def _campaigns_beside(self, source: Source, asked: Collection[int]) -> dict[int, set[str]]:
         """Return an empty set for each column of campaigns that no option names, by its index in `beside`."""
-        asked = {place for place, _ in conditions}
         if not self._settings.campaign:
             return {}
         return {
@@ -225,12 +225,6 @@ class Intake:
         cells = ["" if index in out else cell for index, cell in enumerate(block.cells)] if out else block.cells
         return self._normalise.block(cells)
 
-    def _count_kept(self, block: NumberedBlock) -> None:
-        places = [index for index, problem in block.problems.items() if problem == ON_KEEP_LIST]
-        self.kept_rows += len(places)
-        shown = sorted(places)[: SHOWN_ROWS - len(self.kept_examples)]
-        self.kept_examples += [_sample(block, index, self._shown) for index in shown]
-
     def numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
         """Return a block with the number of each row, and what its cells reveal about each other. Raises InputError."""
         if block.codes:
@@ -249,7 +243,12 @@ class Intake:
                 judged = self._judge(block)
         self.whole.add(judged)  # before rows are refused because of their other cells
         numbers, problems = judged.numbers, judged.problems
-        for index, problem in self._withheld(block, numbers):
+        otherwise = {
+            index: SHOWN_OTHERWISE
+            for index, shown in block.shown.items()
+            if numbers[index] and not self._is_same(shown, numbers[index])
+        }
+        for index, problem in {**otherwise, **block.problems}.items():
             numbers[index], problems[index] = "", problem
         for index in self._kept(numbers):
             numbers[index], problems[index] = "", ON_KEEP_LIST
@@ -260,13 +259,6 @@ class Intake:
             if problem and numbers[index]:
                 numbers[index], problems[index] = "", problem
         return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems), judged
-
-    def _withheld(self, block: RowBlock, numbers: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Yield (index, reason) of rows that must not be sent, whatever their cells hold."""
-        for index, shown in block.shown.items():
-            if numbers[index] and not self._is_same(shown, numbers[index]):
-                yield index, SHOWN_OTHERWISE
-        yield from block.problems.items()
 
     def _with_codes(self, block: RowBlock) -> RowBlock:
         """Return the block with each cell joined to the country code beside it."""
@@ -395,9 +387,6 @@ class _Counts:
 
 def _in_each(block: NumberedBlock, campaigns: Sequence[str]) -> Iterator[NumberedBlock]:
     """Yield the rows once for each campaign, row by row, in blocks that are not much larger."""
-    if len(campaigns) < 2:  # noqa: PLR2004 - nothing to repeat
-        yield block
-        return
     rows, size = block.rows, max(1, len(block.numbers) // len(campaigns))
     for first in range(0, len(block.numbers), size):
         places = [place for place in range(first, min(first + size, len(block.numbers))) for _ in campaigns]
@@ -498,15 +487,30 @@ class KeepLists:
         return lambda numbers: [at for at in self.numbers.places(numbers, code) if is_kept(numbers[at])]
 
 
-def read_keep_lists(settings: Settings, spool_dir: Path) -> KeepLists:
-    """Read the lists of the settings. Raises InputError, also for a cell that is not certainly one number."""
+def read_keep_lists(settings: Settings, state_dir: Path) -> KeepLists:
+    """Read the --keep lists. Raises KeepListError, UsageError, StorageError."""
+    if settings.keep_skips and not settings.keep:
+        raise UsageError(
+            "--keep-skips is given, but no --keep list: no number would be kept.",
+            "Name the list with --keep, or leave --keep-skips out.",
+        )
     if not settings.keep:
         return KeepLists()
     # In this format every number is written from its country code on.
     reads = replace(settings, number_format=NumberFormat.DIGITS, also_try=(), split_cells=True, keep=())
-    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir, to_keep=True)
-    tables = [_opened(file, reading) for file in settings.keep]
-    return KeepLists(*_read(tables, reads))
+    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=make_private(state_dir), to_keep=True)
+    try:
+        return KeepLists(*_read([_opened(file, reading) for file in settings.keep], reads))
+    except InputError as error:
+        sentence = error.sentence
+        if isinstance(sentence, Phrase) and "--" in str(sentence.values.get("problem", "")):
+            # It names flags that let a cell of an input through.
+            problem = phrase("It may have lost digits.")
+            sentence = Phrase.made(sentence.template, {**sentence.values, "problem": problem})
+        # The usual hint for a report is how to rerun it, which is wrong here.
+        is_report = isinstance(error, OwnReportError)
+        hint = "Give --keep a list of the numbers that must stay." if is_report else error.hint
+        raise KeepListError(sentence, hint) from None
 
 
 def _opened(file: str, reading: ReadOptions) -> ReadTable:
@@ -578,9 +582,18 @@ def _numbers_of(table: ReadTable, settings: Settings) -> Generator[list[str], No
 
 
 def _first_doubt(source: Source, block: NumberedBlock) -> InputError | None:
-    uncertain = (index for index in sorted(block.problems) if block.problems[index] != EMPTY)
-    index = next(uncertain, None)
-    return None if index is None else _uncertain(source, block.rows.rows[index], block.problems[index])
+    index = next((index for index in sorted(block.problems) if block.problems[index] != EMPTY), None)
+    if index is None:
+        return None
+    return InputError(
+        phrase(
+            "Row {row} of the --keep list {file} is not certainly one phone number: {problem}",
+            row=block.rows.rows[index],
+            file=harmless(source.file),
+            problem=ours(block.problems[index]),
+        ),
+        "Correct it: it may be the very number that must stay.",
+    )
 
 
 def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: str) -> None:
@@ -603,15 +616,3 @@ def _sample_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
     """Return cells of a column that hold a digit: all if there are few, because a second number may be rare."""
     cells = [row[place] for row in rows if place < len(row) and _DIGIT.search(row[place])]
     return cells[:: -(-len(cells) // _SAMPLE_CELLS) or 1]
-
-
-def _uncertain(source: Source, row: int, problem: str) -> InputError:
-    return InputError(
-        phrase(
-            "Row {row} of the --keep list {file} is not certainly one phone number: {problem}",
-            row=row,
-            file=harmless(source.file),
-            problem=ours(problem),
-        ),
-        "Correct it: it may be the very number that must stay.",
-    )

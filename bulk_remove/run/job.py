@@ -23,7 +23,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import SHORTEST_LINE, size_from, writing_of
+from bulk_remove.core.chunker import SHORTEST_LINE, RequestSize, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
@@ -60,7 +60,6 @@ from bulk_remove.run.past import EarlierRuns, known_of
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
-    Findings,
     asking,
     connection,
     count_after,
@@ -81,8 +80,7 @@ from bulk_remove.run.resume import (
     EarlierRun,
     check_not_abandoned,
     earlier_run,
-    nothing_left,
-    plan_of,
+    last_session,
     reopened,
     standing_of,
 )
@@ -187,12 +185,10 @@ class Job:
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        to = replace(self.report.destination(self.address, self.login.user), left_out=self.left_out)
+        output, wanted = self.report.output, self.report.wanted
+        to = self.address.destination(self.login.user, str(output.absolute()) if output else "")
+        to = replace(to, csv_for=wanted.csv_for, also=wanted.also, left_out=self.left_out)
         return replace(to, planned=self.saved.planned, left_out=self.saved.left_out) if self.saved else to
-
-    def look(self, campaigns: Sequence[str]) -> Findings:
-        """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
-        return look_at(campaigns, self.settings, self.address, self.login, self.state_dir)
 
     def lock(self, campaigns: Collection[str], but: Collection[str] = ()) -> AbstractContextManager[None]:
         """Lock campaigns that are not locked yet. Raises CampaignLockedError, StorageError."""
@@ -224,7 +220,7 @@ def plan_files(
 
 @contextmanager
 def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Planned"]:
-    """Lock the campaigns of a job and plan it. Raises GuardStop if the plan is over its limits.
+    """Lock the campaigns of a job, plan it, and show the plan. Raises GuardStop if it is over its limits.
 
     Raises the same errors as `prepare`, and CampaignLockedError, RefusedError, UnavailableError.
     """
@@ -233,38 +229,33 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
     settings, left_out = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
     settings = learned_settings(settings, job.state_dir, job.address.host, operator.note)
     job = replace(job, settings=settings, left_out=left_out or job.left_out)
-    known = job.settings.campaigns
     with ExitStack() as stack:
-        stack.enter_context(job.lock(known))
+        stack.enter_context(job.lock(settings.campaigns))
         with operator.reading() as on_rows:
-            sight = Sight(job.look, on_rows, job.show_numbers)
-            ready = stack.enter_context(planning(job.settings, job.destination, job.state_dir, sight))
-        stack.enter_context(job.lock(ready.plan.campaign_ids, known))
-        yield _within_limits(job, ready, operator)
-
-
-def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
-    """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
-    plan, findings = ready.plan, ready.findings
-    check_holds_numbers(plan)
-    if job.saved:
-        job.saved.check(ready)
-        operator.note(job.saved.sentence())
-    if job.backup:
-        check_free(job.backup, "--backup")
-        check_size(findings.records, plan.campaign_ids, job.look_max)
-    known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
-    shown = Planned(job, ready, plan, known)
-    operator.show(shown)
-    for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
-        operator.note(note)
-    if ready.phases is None:  # a rerun's rows passed this check before
-        check_plan(plan, ready.settings)
-    check_within_limits(plan, known)
-    if job.backup:
-        operator.warn(FOR_ERASURES)
-        operator.note(NOT_IN_THE_LIST)
-    return shown
+            look = partial(look_at, settings=settings, address=job.address, login=job.login, state_dir=job.state_dir)
+            sight = Sight(look, on_rows, job.show_numbers)
+            ready = stack.enter_context(planning(settings, job.destination, job.state_dir, sight))
+        plan, findings = ready.plan, ready.findings
+        stack.enter_context(job.lock(plan.campaign_ids, settings.campaigns))
+        check_holds_numbers(plan)
+        if job.saved:
+            job.saved.check(ready)
+            operator.note(job.saved.sentence())
+        if job.backup:
+            check_free(job.backup, "--backup")
+            check_size(findings.records, plan.campaign_ids, job.look_max)
+        known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
+        shown = Planned(job, ready, plan, known)
+        operator.show(shown)
+        for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
+            operator.note(note)
+        if ready.phases is None:  # a rerun's rows passed this check before
+            check_plan(plan, ready.settings)
+        check_within_limits(plan, known)
+        if job.backup:
+            operator.warn(FOR_ERASURES)
+            operator.note(NOT_IN_THE_LIST)
+        yield shown
 
 
 def notes_on_input(ready: Prepared) -> Iterator[str]:
@@ -313,13 +304,13 @@ def plan_resume(
     with earlier_run(folder, changes) as run:
         job = job_of(run)
         replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
-        with job.lock(run.campaigns):
+        with job.lock(run.ready.plan.campaign_ids):
             left, done = standing_of(run)
-            ended = nothing_left(run)
-            ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
-            shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
+            last, ending = last_session(run) or (run.ready, None)
+            ended = ending is Ending.DONE and not left.to_send
+            shown = Planned(job, last if ended else run.ready, left, done=done, run=run, ended=ended)
             operator.show(shown)
-            if replaced and not shown.ended:
+            if replaced and not ended:
                 operator.note(replaced)
             yield shown
 
@@ -366,7 +357,7 @@ class Planned:
     async def carry_out(self, operator: Operator) -> Done:
         """Have the plan approved, send it, and write the report. Raises as `ask`, `send` and `finish` do."""
         if self.ended:
-            return Done(await operator.do(partial(self.job.report.finish_again, self.ready, Ending.DONE)), None)
+            return Done(await operator.do(partial(self.job.report.finish_again, self.ready)), None)
         return await (await self.ask(operator)).carry_out(operator)
 
     async def ask(self, operator: Operator) -> "Approved":
@@ -470,7 +461,13 @@ async def carry_out(
                 prepared.phases,
                 removals.places,
             )
-            with operator.stopping(_stopping(pool, prepared.state_dir)):
+
+            def stop(ending: Ending) -> None:
+                pool.stop(ending)
+                if shared:  # nor is a shared state waited for that does not answer
+                    shared.hurry.set()
+
+            with operator.stopping(stop):
                 ending, guard = await _canary(pool, journal, prepared, operator)
                 if ending is Ending.DONE:
                     async with operator.watching(prepared, pool.snapshot):
@@ -483,24 +480,13 @@ async def carry_out(
                 await journal.write(lambda steps: steps.records_after(counts, note))
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
-    _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
+    _learn(known, pool, prepared, ended_s)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
     if ending is Ending.MISSING and pool.missing:
         campaign, lately = pool.missing
         guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
-
-
-def _stopping(pool: Pool, state_dir: Path) -> Callable[[Ending], None]:
-    """Return what stops the sending, and the wait for a shared state that does not answer."""
-
-    def stop(ending: Ending) -> None:
-        pool.stop(ending)
-        if shared := shared_of(state_dir):
-            shared.hurry.set()
-
-    return stop
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
@@ -521,22 +507,19 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
     at = await journal.write(lambda steps: steps.canary_campaign())
     several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
     mix, guard = Counter[Status](), None
-    for campaign in [each for each in several if each >= at]:  # those before it have passed
+    for campaign in [*(each for each in several if each >= at), ""]:  # those before it have passed
+        if mix and not campaign:
+            break
+        # Without a name: one campaign, campaigns in a column, or a rerun, which has no planned chunks.
         ending, found = await _try_canary(pool, journal, ready, operator, campaign)
         if ending is not Ending.DONE:
             return ending, None
         mix += found
         guard = judge_canary(found, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
-        if guard is not None:
-            guard = GuardStop(
-                phrase("Campaign {campaign}: {problem}", campaign=campaign, problem=ours(guard.sentence)), guard.hint
-            )
+        if guard is not None and campaign:
+            problem = phrase("Campaign {campaign}: {problem}", campaign=campaign, problem=ours(guard.sentence))
+            guard = GuardStop(problem, guard.hint)
             break
-    if not mix:  # one campaign, campaigns in a column, or a rerun, which has no planned chunks
-        ending, mix = await _try_canary(pool, journal, ready, operator, "")
-        if ending is not Ending.DONE:
-            return ending, None
-        guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
     ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
@@ -559,24 +542,19 @@ async def _try_canary(
     return ending, mix
 
 
-def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
-    """Return what is known about a host after the session."""
-    learned = known
+def _learn(known: Learned, pool: Pool, prepared: Prepared, now_s: float) -> None:
+    """Keep what a session learned about its host. A failure is only logged, because the report must be written."""
+    learned, settings = known, prepared.settings
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
         learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    if pool.rate is None:
-        return learned
-    numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
-    return paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
-
-
-def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
-    """Keep what was learned about a host. A failure is only logged, because the report must be written all the same."""
+    if pool.rate is not None:
+        numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
+        learned = paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
     try:
         if learned != known:
-            keep_learned(state_dir, host, learned)
+            keep_learned(prepared.state_dir, prepared.plan.host, learned)
     except (StorageError, UnavailableError) as error:
         log.warning("%s", error.sentence)
 
@@ -624,7 +602,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         RetryPolicy(settings.tries, settings.give_up_after_s),
         BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
         settings.forms(),
-        size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
+        RequestSize(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
         writing_of(settings.brackets, known.brackets),
         settings.windows,

@@ -28,7 +28,7 @@ from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up
 from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
-from bulk_remove.settings import Address, Destination, Settings
+from bulk_remove.settings import Settings
 
 _PEEK_BYTES = 1 << 16
 _ENDINGS = re.compile(r"(\.(csv|tsv|txt|xls[xmb]?|ods))?(\.(gz|zst|zip))?$", re.IGNORECASE)
@@ -118,32 +118,24 @@ class ReportPlace:
             run=run,
         )
 
-    def destination(self, address: Address, user: str) -> Destination:
-        """Return what a later session must know about server, user and report."""
-        told = address.destination(user, str(self.output.absolute()) if self.output else "")
-        return replace(told, csv_for=self.wanted.csv_for, also=self.wanted.also)
-
     def finish(self, ready: Prepared, ending: Ending) -> Finished:
         """Write the report. If another file took its path meanwhile, use a free name. Raises as `finish` does."""
         owner = Owner(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, self.overwrite)
-        while self.output is not None:
-            names = chain((self.output,), (self.output.with_stem(f"{self.output.stem}-{more}") for more in count(2)))
-            place = next(
-                place
-                for place in names
-                if _are_free((place, place.with_suffix(SUMMARY), *self.wanted.places(place)), owner)
-            )
-            with suppress(PlaceTakenError):  # another file took it after the check
-                return finish(ready, ready.settings, ending, place, self.wanted)
-        return finish(ready, ready.settings, ending, None, self.wanted)
+        output = self.output
+        names = output and chain((output,), (output.with_stem(f"{output.stem}-{more}") for more in count(2)))
+        for place in names or ():
+            if _are_free((place, place.with_suffix(SUMMARY), *self.wanted.places(place)), owner):
+                with suppress(PlaceTakenError):  # another file took it after the check
+                    return finish(ready, ending, place, self.wanted)
+        return finish(ready, ending, None, self.wanted)
 
-    def finish_again(self, ready: Prepared, ending: Ending) -> Finished:
+    def finish_again(self, ready: Prepared) -> Finished:
         """Return the result of a finished run. Write its report if a file is missing or may be replaced."""
         report = self.output or ready.folder / REPORT
         summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
         if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
-            return self.finish(ready, ending)
-        return replace(sum_up(ready, ready.settings, ending), report=report, summary=summary, also=also)
+            return self.finish(ready, Ending.DONE)
+        return replace(sum_up(ready, Ending.DONE), report=report, summary=summary, also=also)
 
 
 def stem_of(name: str) -> str:

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple, Protocol, TypeGuard, TypeVar
 
 from bulk_remove.core.conditions import is_campaign
 from bulk_remove.core.model import harmless
@@ -23,6 +24,7 @@ from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
 from bulk_remove.settings import ALL, Address, Login, Settings
 
+T = TypeVar("T")
 SKEW_S = 60.0
 """A larger difference between the clocks is reported, because times in the report are this machine's."""
 _STOPPED = "The run ended early, so the records were not counted afterwards."
@@ -110,13 +112,20 @@ async def inspect_campaigns(
             held[campaign] = forms_held(numbers, glance.region)
         elif found.records.get(campaign) == 0:
             empty.add(campaign)
-    if missing := [campaign for campaign in campaigns if campaign not in records]:
-        records |= await _by_statistics(asker, base_path, missing, clock())
+    if any(campaign not in records for campaign in campaigns):
+        listed = _by_id(await asker.get(f"{base_path}/api/outbounds/stats", clock()))  # nothing if it is forbidden
+        missing = [campaign for campaign in campaigns if campaign not in records]
+        counts = {campaign: listed.get(campaign, {}).get("records_count") for campaign in missing}
+        records |= {campaign: count for campaign, count in counts.items() if is_count(count)}
     if any(campaign not in records for campaign in campaigns):
         notes |= {"The statistics do not include a record count either.": None}
     if not pages_left:
         notes |= {"There are many campaigns, so for most of them only the first page of records was read.": None}
-    names = await _names(asker, base_path, campaigns, clock()) if glance is not None else {}
+    names = {}
+    if glance is not None:
+        listed = _by_id(await asker.get(f"{base_path}/api/outbounds", clock()))
+        named = {campaign: listed.get(campaign, {}).get("name") for campaign in campaigns}
+        names = {campaign: name for campaign, name in named.items() if isinstance(name, str) and name.strip()}
     return Findings(records, tuple(notes), held, frozenset(empty), names=names, stand_in=stand_in)
 
 
@@ -138,7 +147,7 @@ async def list_campaigns(asker: Asker, base_path: str, now_s: float) -> Sequence
         refused = isinstance(answer, Fault) and answer.effect in {Effect.REFUSED, Effect.DENIED}
         if isinstance(answer, Fault) and not (refused and answer.http_status != _NO_USER):
             raise error_of(answer, "")
-    named, counted = ({str(entry.get("id")): entry for entry in _entries(answer)} for answer in answers)
+    named, counted = map(_by_id, answers)
     listed = []
     for campaign in filter(is_campaign, named.keys() | counted.keys()):
         name, records = named.get(campaign, {}).get("name"), counted.get(campaign, {}).get("records_count")
@@ -171,23 +180,10 @@ async def csv_campaigns(
     return own, others
 
 
-def _entries(answer: Document | Fault) -> Sequence[Mapping[str, object]]:
+def _by_id(answer: Document | Fault) -> Mapping[str, Mapping[str, object]]:
+    """Return the entries of a list of campaigns; none from a fault."""
     entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
-async def _names(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, str]:
-    """Return the names of the campaigns, as far as the server gives them. They are only shown."""
-    answer = await asker.get(f"{base_path}/api/outbounds", now_s)
-    named = {str(entry.get("id")): entry.get("name") for entry in _entries(answer)}
-    return {campaign: name for campaign in campaigns if isinstance(name := named.get(campaign), str) and name.strip()}
-
-
-async def _by_statistics(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, int]:
-    """Return the counts of records in the statistics. Empty if the API user may not ask for them."""
-    answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
-    counts = {str(entry.get("id")): entry.get("records_count") for entry in _entries(answer)}
-    return {campaign: count for campaign in campaigns if is_count(count := counts.get(campaign))}
+    return {str(entry.get("id")): entry for entry in entries if isinstance(entry, dict)}
 
 
 def is_count(count: object) -> TypeGuard[int]:
@@ -346,19 +342,24 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     The requests count towards the limit that all runs of this API user share. Each campaign gets at most as many as may
     leave in one second; one more request asks for the names of all campaigns.
     """
-    make_private(state_dir)
-    return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
+    glance = Glance(settings.region, max(1, min(3, int(settings.ceilings().rate))))
+    question = partial(
+        inspect_campaigns, base_path=address.base_path, campaigns=campaigns, clock=time.time, glance=glance
+    )
+    return asyncio.run(_asked(question, settings, address, login, state_dir))
 
 
 def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
     """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
-    make_private(state_dir)
+    question = partial(list_campaigns, base_path=address.base_path, now_s=time.time())
+    return asyncio.run(_asked(question, settings, address, login, state_dir))
 
-    async def listed() -> Sequence[Listed]:
-        async with asking(settings, address, login, state_dir) as asker:
-            return await list_campaigns(asker, address.base_path, time.time())
 
-    return asyncio.run(listed())
+async def _asked(
+    question: Callable[[Asker], Awaitable[T]], settings: Settings, address: Address, login: Login, state_dir: Path
+) -> T:
+    async with asking(settings, address, login, state_dir) as asker:
+        return await question(asker)
 
 
 def with_campaigns(
@@ -370,13 +371,8 @@ def with_campaigns(
     """
     if settings.campaign != ALL:
         return settings, ()
-    make_private(state_dir)
-
-    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
-        async with asking(settings, address, login, state_dir) as asker:
-            return await csv_campaigns(asker, address.base_path, time.time)
-
-    own, others = asyncio.run(listed())
+    question = partial(csv_campaigns, base_path=address.base_path, clock=time.time)
+    own, others = asyncio.run(_asked(question, settings, address, login, state_dir))
     left_out = tuple(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others)
     if left_out:
         warn(
@@ -395,31 +391,23 @@ def with_campaigns(
 @asynccontextmanager
 async def asking(settings: Settings, address: Address, login: Login, state_dir: Path) -> AsyncGenerator[Asker, None]:
     """Give what sends read-only requests, at the pace that all runs of the API user share."""
+    make_private(state_dir)
     async with Client(connection(settings, address, login)) as client:
         rate = settings.ceilings().rate
         with account_of(state_dir, address.host, login.user, rate, f"look-{os.getpid()}") as account:
             yield _Paced(client, account)
 
 
-async def _looked_at(
-    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path
-) -> Findings:
-    ceiling = settings.ceilings().rate
-    glance = Glance(settings.region, max(1, min(3, int(ceiling))))
-    async with asking(settings, address, login, state_dir) as asker:
-        return await inspect_campaigns(asker, address.base_path, campaigns, time.time, glance)
-
-
+@dataclass(frozen=True, slots=True)
 class _Paced:
     """A client whose calls keep to the shared limit of their API user."""
 
-    def __init__(self, client: Client, account: Account) -> None:
-        self._client = client
-        self._account = account
+    client: Client
+    account: Account
 
     async def get(self, target: str, now_s: float) -> Document | Fault:
-        wait_us = self._account.depart(SystemClock().now_us())
+        wait_us = self.account.depart(SystemClock().now_us())
         if wait_us:
             await asyncio.sleep(wait_us / SECOND_US)
             return await self.get(target, now_s)
-        return await self._client.get(target, now_s)
+        return await self.client.get(target, now_s)

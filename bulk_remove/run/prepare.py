@@ -18,9 +18,7 @@ from bulk_remove.core.conditions import Condition, WholeInput
 from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
-from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
-from bulk_remove.language import Phrase, phrase
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.ledger import Planning, Store, create, facts_of
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.earlier import Removals
@@ -75,8 +73,7 @@ class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
     `settings` were used for the plan and have a settled number format. `findings` are what was seen of its campaigns.
-    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run. `replaced` are existing files
-    that its report replaces.
+    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run.
     """
 
     folder: Path
@@ -86,7 +83,6 @@ class Prepared:
     settings: Settings
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
-    replaced: frozenset[Path] = frozenset()
 
     @property
     def state_dir(self) -> Path:
@@ -143,10 +139,8 @@ def prepare(
 
     Raises InputError, UsageError, StorageError, and the errors of the look.
     """
-    settings.shape(
-        (*settings.campaigns, "")[0], destination.base_path
-    )  # fails early if not even one number fits a request
-    keep = kept_numbers(settings, state_dir)
+    settings.shape((*settings.campaigns, "")[0], destination.base_path)  # fails early if no number fits a request
+    keep = read_keep_lists(settings, state_dir)
     planner = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look(settings.campaigns) if settings.campaigns else None
     first = settings.in_forms_of(known.held if known else {})
@@ -158,30 +152,6 @@ def prepare(
             return
     with planner.plan(wanted, rules, findings) as (ready, _):
         yield ready
-
-
-def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
-    """Return the --keep lists with their numbers. Raises KeepListError, UsageError, StorageError."""
-    if settings.keep_skips and not settings.keep:
-        raise UsageError(
-            "--keep-skips is given, but no --keep list: no number would be kept.",
-            "Name the list with --keep, or leave --keep-skips out.",
-        )
-    try:
-        return read_keep_lists(settings, make_private(state_dir))
-    except InputError as error:
-        # The usual hint for a report is how to rerun it, which is wrong here.
-        is_report = isinstance(error, OwnReportError)
-        hint = "Give --keep a list of the numbers that must stay." if is_report else error.hint
-        raise KeepListError(_without_flags(error.sentence), hint) from None
-
-
-def _without_flags(sentence: str) -> str:
-    """Return the sentence without flags that let a cell through: they are meant for an input, not a --keep list."""
-    if isinstance(sentence, Phrase) and "--" in str(sentence.values.get("problem", "")):
-        problem = phrase("It may have lost digits.")
-        return Phrase.made(sentence.template, {**sentence.values, "problem": problem})
-    return sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +217,13 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
 
     A campaign without records counts as confirmed: it has no number in another form.
     """
-
-    def looked_at(campaign: CampaignPlan) -> CampaignPlan:
+    looked_at = []
+    for campaign in campaigns:
         held = findings.held.get(campaign.campaign, {})
-        return replace(
-            campaign,
-            held=held,
-            name=findings.names.get(campaign.campaign, campaign.name),
-            confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held),
-        )
-
-    return tuple(map(looked_at, campaigns))
+        name = findings.names.get(campaign.campaign, campaign.name)
+        confirmed = campaign.campaign in findings.empty or settings.confirmed_by(held)
+        looked_at.append(replace(campaign, held=held, name=name, confirmed=confirmed))
+    return tuple(looked_at)
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
@@ -415,10 +381,6 @@ def _source(plan: SourcePlan) -> dict[str, object]:
         "read_as_numbers": dict(plan.kinds),
         "internal_numbers": plan.internal,
         "duplicates": plan.duplicates,
-        "samples": [_sample(sample) for sample in plan.samples],
-        "invalid_examples": [_sample(sample) for sample in plan.examples],
+        "samples": [sample._asdict() for sample in plan.samples],
+        "invalid_examples": [sample._asdict() for sample in plan.examples],
     }
-
-
-def _sample(sample: Sample) -> dict[str, object]:
-    return {"row": sample.row, "cell": sample.cell, "became": sample.became}

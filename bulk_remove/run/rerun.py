@@ -43,9 +43,10 @@ from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.folders import learned_of
+from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_numbers, new_run, with_forms
+from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, new_run, with_forms
 from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
 from bulk_remove.settings import ALL, Destination, Settings
 
@@ -194,15 +195,15 @@ def earlier_rows(
         return
     with earlier_run(find_run(state_dir, earlier), changes) as run:
         check_same_server(run, given)
-        outcomes = Outcomes(run.store)
+        ready, outcomes = run.ready, Outcomes(run.ready.store)
         yield EarlierRows(
             outcomes.rows,
-            run.kept,
-            run.settings,
+            ready.kept,
+            ready.settings,
             run.destination,
             run.told,
-            run.campaigns,
-            {campaign.campaign: campaign.held for campaign in run.plan.campaigns if campaign.held},
+            ready.plan.campaign_ids,
+            {campaign.campaign: campaign.held for campaign in ready.plan.campaigns if campaign.held},
             outcomes.unasked_removals(),
         )
 
@@ -232,7 +233,7 @@ def prepared_again(
     Numbers on a --keep list are left out. Raises GuardStop if the earlier run has sent such a number without a final
     answer. Raises InputError, StorageError, and the errors of `look`, too.
     """
-    keep = kept_numbers(settings, state_dir)
+    keep = read_keep_lists(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
     if told is None:
         campaigns, told = _seen_in(rows, settings)

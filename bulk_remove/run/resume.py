@@ -21,7 +21,6 @@ from bulk_remove.ledger import (
     Outcomes,
     Reopening,
     Sending,
-    Store,
     damage_as_error,
     facts_of,
     history,
@@ -40,17 +39,12 @@ ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """An approved run and its open ledger. `told` are its own settings, `settings` those for the next session."""
+    """An approved run, ready for another session with its open ledger. `told` are its own settings."""
 
-    folder: Path
-    store: Store
-    settings: Settings
+    ready: Prepared
     told: Settings
     destination: Destination
     consent: Consent
-    campaigns: tuple[str, ...]
-    plan: Plan
-    kept: tuple[str, ...]
 
 
 def find_run(state_dir: Path, name: str) -> Path:
@@ -91,40 +85,23 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
     """
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         with damage_as_error(store.path):
-            run = _read(folder, store)
+            facts = facts_of(store)
+            if not facts.approved_by or facts.plan is None:
+                raise InputError(
+                    phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
+                    "Run its input again.",
+                )
+            ready = Prepared(folder, store, facts.plan, facts.kept, facts.settings)
+            run = EarlierRun(ready, facts.settings, facts.destination, Consent(facts.approved_by))
         if verify(store).unproved:
-            with damage_as_error(store.path):
-                _look_through(run)
+            with damage_as_error(store.path):  # what the proof does not cover must raise before anything is sent
+                Reopening(store).check_stragglers(run.told.forms().planned)
+                standing_of(run)
+                last_session(run)
         share(folder, store)
-        yield replace(run, settings=replace(run.settings, **changes))
-
-
-def _read(folder: Path, store: Store) -> EarlierRun:
-    facts = facts_of(store)
-    if not facts.approved_by or facts.plan is None:
-        raise InputError(
-            phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
-            "Run its input again.",
-        )
-    return EarlierRun(
-        folder,
-        store,
-        facts.settings,
-        facts.settings,
-        facts.destination,
-        Consent(facts.approved_by),
-        facts.plan.campaign_ids,
-        facts.plan,
-        facts.kept,
-    )
-
-
-def _look_through(run: EarlierRun) -> None:
-    """Read everything that the proof does not cover yet, so that damaged cells raise before anything is sent."""
-    Reopening(run.store).check_stragglers(run.told.forms().planned)
-    standing_of(run)
-    Outcomes(run.store).sessions()
-    Settings.read_back(Outcomes(run.store).last_settings())
+        settings = replace(run.told, **changes)
+        plan = replace(ready.plan, rate=settings.ceilings().rate)
+        yield replace(run, ready=replace(ready, plan=plan, settings=settings))
 
 
 def check_same_server(run: EarlierRun, given: Destination | None) -> None:
@@ -134,7 +111,7 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
         raise UsageError(
             phrase(
                 "Run {earlier} was sent to {host}, not to {other}.",
-                earlier=run.folder.name,
+                earlier=run.ready.folder.name,
                 host=told.host,
                 other=given.host,
             ),
@@ -144,46 +121,53 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make the open numbers of an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
-    phases = Reopening(run.store).reopen(now_s)
-    return Prepared(run.folder, run.store, plan_of(run), run.kept, run.settings, phases=phases)
+    return replace(run.ready, phases=Reopening(run.ready.store).reopen(now_s))
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
     """Return the plan of what is left of an earlier run, and the current count of its numbers by status."""
-    plan = plan_of(run)
+    plan = run.ready.plan
     left: Counter[str] = Counter()
     by_status: Counter[Status] = Counter()
-    for campaign, tally in history(run.store).tallies.items():
+    for campaign, tally in history(run.ready.store).tallies.items():
         by_status += tally.statuses
         left[campaign] = sum(count for status, count in tally.statuses.items() if status in RESUMED)
     campaigns = tuple(replace(each, settled=each.numbers - left[each.campaign]) for each in plan.campaigns)
     return replace(plan, campaigns=campaigns), by_status
 
 
-def plan_of(run: EarlierRun) -> Plan:
-    """Return the plan of an earlier run, with the rate of the next session."""
-    return replace(run.plan, rate=run.settings.ceilings().rate)
-
-
-def _last_session(run: EarlierRun) -> tuple[Prepared, Settings, Ending | None] | None:
-    """Return the run with settings and ending of its last session (ending None: killed), or None without a session."""
-    outcomes = Outcomes(run.store)
+def last_session(run: EarlierRun) -> tuple[Prepared, Ending | None] | None:
+    """Return the run with the settings of its last session and its ending (None: killed), or None without a session."""
+    outcomes = Outcomes(run.ready.store)
     sessions = outcomes.sessions()
     if not sessions:
         return None
     settings = Settings.read_back(outcomes.last_settings())
-    ending = Ending(sessions[-1].ending) if sessions[-1].ending else None
-    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, ending
+    return replace(run.ready, settings=settings), Ending(sessions[-1].ending) if sessions[-1].ending else None
 
 
 @contextmanager
-def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Settings, Ending]]:
-    """Open a run that has ended, with its last session's settings and ending. Raises InputError, StorageError."""
+def ended_run(folder: Path) -> Iterator[tuple[Prepared, Ending]]:
+    """Open a run that has ended, with its ending. Raises InputError, CampaignLockedError, StorageError."""
     with earlier_run(folder, {}) as run:
-        last = _last_session(run)
-        if last is None or last[2] is None:
-            raise _not_ended(run, state_dir)
-        yield last[0], last[1], last[2]
+        ready, ending = last_session(run) or (run.ready, None)
+        if ending is None:
+            name = folder.name
+            try:
+                with lock_campaigns(ready.state_dir, run.destination.host, ready.plan.campaign_ids):
+                    raise InputError(
+                        phrase(
+                            "Run {name} was killed while it was sending: the numbers under way are still in doubt.",
+                            name=name,
+                        ),
+                        phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
+                    )
+            except CampaignLockedError:
+                raise CampaignLockedError(
+                    phrase("Run {name} is under way.", name=name),
+                    "Wait for it to end, or stop it with Ctrl-C; it writes its report itself.",
+                ) from None
+        yield ready, ending
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
@@ -193,27 +177,18 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
     resumed. `now_s` in Unix seconds. Raises the same errors as `earlier_run`.
     """
     with earlier_run(folder, {}) as run:
-        last = _last_session(run)
-        if last and last[2] is None:
-            sessions = Outcomes(run.store).sessions()
+        last = last_session(run)
+        if last and last[1] is None:
+            sessions = Outcomes(run.ready.store).sessions()
             reopened(run, now_s)
-            with run.store.transaction() as connection:
+            with run.ready.store.transaction() as connection:
                 Sending(connection).end_session(len(sessions), sessions[-1].ended_s, Ending.KILLED.value)
         if abandoned:
             mark(folder, Mark.ABANDONED)
         if last is None:
             return None
-        ready, settings, ending = last
-        wanted = Wanted(run.destination.csv_for, run.destination.also)
-        return finish(ready, settings, ending or Ending.KILLED, None, wanted)
-
-
-def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
-    """Return the run with its last settings and ending if nothing is left to send, else None."""
-    last = _last_session(run)
-    if last is None or last[2] is not Ending.DONE or standing_of(run)[0].to_send:
-        return None
-    return last[0], last[1], Ending.DONE
+        ready, ending = last
+        return finish(ready, ending or Ending.KILLED, None, Wanted(run.destination.csv_for, run.destination.also))
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
@@ -221,20 +196,3 @@ def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         share(folder, store)
         note_files(Outcomes(store), copies)
-
-
-def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:
-    name = run.folder.name
-    try:
-        with lock_campaigns(state_dir, run.destination.host, run.campaigns):
-            return InputError(
-                phrase(
-                    "Run {name} was killed while it was sending: the numbers under way are still in doubt.", name=name
-                ),
-                phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
-            )
-    except CampaignLockedError:
-        return CampaignLockedError(
-            phrase("Run {name} is under way.", name=name),
-            "Wait for it to end, or stop it with Ctrl-C; it writes its report itself.",
-        )

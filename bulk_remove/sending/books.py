@@ -223,7 +223,7 @@ class Bookkeeper:
             desk.halt.call(Ending.UNASKED)  # before anything else is sent
             log.error("chunk %d: %s", chunk.chunk_id, unasked_detail(reply.unasked, masked=True))
         verdicts = _as_meant(chunk, reply)
-        other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
+        other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.also_try else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         states = self._moved(chunk, verdicts, now_s)
         again = {**self._due_again(chunk, states, now_s, spare_tries=self.writing.tries_raw), **other_forms}
@@ -248,7 +248,7 @@ class Bookkeeper:
     def _heed_length(self, chunk: Chunk, reply: Reply, left_out: Sequence[int]) -> None:
         """Learn from a reply how long requests may be. If the URL was cut on the way, make the next ones shorter."""
         numbers = len(chunk.numbers)
-        longest = not self.line.is_known_for(numbers)
+        longest = numbers > self.line.most_answered
         line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
         self._learn(self.line.answered(chunk.chunk_id, numbers, line_bytes))
         arrived = reply.cut_at

@@ -33,21 +33,17 @@ from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import (
     Breaker,
-    Pauses,
     RetryBudget,
     Steering,
     Throttle,
     Trip,
     admit,
     answered,
-    begun,
     borne,
     closed,
     departure,
     earn,
-    ended,
     failed,
-    held_us,
     pushed_back,
     rate_now,
     recapped,
@@ -268,7 +264,8 @@ class Gate:
         self._ahead_s = clock.wall_s() - clock.now_us() / SECOND_US
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
-        self._pauses = Pauses()
+        self._held_since_us: int | None = None
+        self._held_us = 0
         self._keyed_us: int | None = None
         self._windows: Sequence[Window] = ()
         self.opens_s: float | None = None
@@ -366,17 +363,18 @@ class Gate:
         now_us = self._clock.now_us()
         if self._keyed_us is not None or self.opens_s is not None:
             self._halt.pause()
-            self._pauses = begun(self._pauses, now_us)
-        elif self._pauses.since_us is not None:
-            self._throttle = rested(self._throttle, self._pauses.since_us, now_us)
-            self._pauses = ended(self._pauses, now_us)
+            self._held_since_us = now_us if self._held_since_us is None else self._held_since_us
+        elif self._held_since_us is not None:
+            self._throttle = rested(self._throttle, self._held_since_us, now_us)
+            self._held_us += now_us - self._held_since_us
+            self._held_since_us = None
             self._halt.go_on()
 
     @property
     def _sending_us(self) -> int:
         """The time for the breaker. It stops during a pause, because then nothing can be answered."""
         now_us = self._clock.now_us()
-        return now_us - held_us(self._pauses, 0, now_us)
+        return (now_us if self._held_since_us is None else self._held_since_us) - self._held_us
 
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot. Returns False if the run is stopping."""

@@ -28,7 +28,6 @@ from bulk_remove.core.throttle import (
     Trial,
     Trip,
     decide,
-    steering_from,
     throttle_for,
 )
 from bulk_remove.core.timeline import Snapshot
@@ -108,7 +107,7 @@ class Pool:
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
         self._books = Bookkeeper(self._desk, shape_of)
         self._begun = False
-        self.steering = steering_from(settings.ceilings)
+        self.steering = Steering(settings.ceilings, settings.ceilings)
 
     def _shape_of(self, campaign: str) -> RequestShape:
         return self._books.shape_of(campaign)
@@ -276,7 +275,7 @@ class Pool:
         """Return what `decide` must know about the tries of a chunk, including this fault."""
         chunk, books, gate = turn.chunk, self._books, self._desk.gate
         numbers = len(chunk.numbers)
-        longest = not books.line.is_known_for(numbers)
+        longest = numbers > books.line.most_answered
         broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
         turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
         return Trial(

@@ -16,7 +16,7 @@ from urllib.parse import unquote, unquote_plus
 import orjson
 
 from bulk_remove.simulator.faults import REFUSED, Faults, RetryAfter, SimulatedFault
-from bulk_remove.simulator.world import Campaign, Record, Removal, World
+from bulk_remove.simulator.world import Campaign, Removal, World
 
 JSON = "application/json"
 HTML = "text/html"
@@ -183,15 +183,13 @@ def _contradicted(entries: Entries) -> list[Mapping[str, object]]:
 
 
 def _entries(removal: Removal, number: str) -> list[dict[str, object]]:
-    entries: list[dict[str, object]] = [_removed(record_id) for record_id in removal.removed.get(number, ())]
-    for record_id in removal.in_call.get(number, ()):
-        status = {"http_status": _CALL_IN_PROGRESS_STATUS, "record_id": record_id, "status": "CALL_IN_PROGRESS"}
-        entries.append(status)
+    results = ((200, "REMOVED", removal.removed), (_CALL_IN_PROGRESS_STATUS, "CALL_IN_PROGRESS", removal.in_call))
+    entries: list[dict[str, object]] = [
+        {"http_status": code, "record_id": record_id, "status": status}
+        for code, status, ids in results
+        for record_id in ids.get(number, ())
+    ]
     return entries or _NOT_EXIST
-
-
-def _removed(record_id: int) -> dict[str, object]:
-    return {"http_status": 200, "record_id": record_id, "status": "REMOVED"}
 
 
 def _some(reply: Collection[str], random: Random) -> list[str]:
@@ -363,7 +361,7 @@ def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Ans
         return _error(asked, problem)
     if asked.operation in {Operation.STATS, Operation.CAMPAIGNS}:
         shown = _stats if asked.operation is Operation.STATS else _name
-        return _json([shown(campaign) for campaign in world.campaigns])
+        return Answer(200, orjson.dumps([shown(campaign) for campaign in world.campaigns]))
     campaign = world.campaign(asked.campaign)
     if campaign is None:
         return _error(asked, Problem.NO_SUCH_CAMPAIGN)
@@ -383,7 +381,7 @@ def _refusal(asked: Asked, rules: Rules) -> Problem | None:
 def _remove(asked: Asked, campaign: Campaign, rules: Rules, now_s: float) -> Removal | Answer:
     numbers = asked.query.numbers
     if not numbers and rules.raw_brackets is RawBrackets.UNREAD:
-        return _json([])
+        return Answer(200, b"[]")
     if not numbers:
         return _error(asked, Problem.NO_NUMBER)
     if not all(map(_NUMBER.fullmatch, numbers)) or not rules.poison.isdisjoint(numbers):
@@ -398,8 +396,15 @@ def _records(asked: Asked, campaign: Campaign, now_s: float) -> Answer:
     if not (limit.isdecimal() and offset.isdecimal()):
         return _error(asked, Problem.WRONG_PAGE)
     records = campaign.page(min(int(limit), _PAGE_LIMIT), int(offset))
-    result = [_record_json(campaign, record, now_s) for record in records]
-    return _json({"count": campaign.records_count, "result": result})
+    result = [
+        {
+            "record_id": record.record_id,
+            "phone_number": record.phone_number,
+            "system_status": "IN_PROGRESS" if campaign.is_in_call(record, now_s) else "TO_CALL",
+        }
+        for record in records
+    ]
+    return Answer(200, orjson.dumps({"count": campaign.records_count, "result": result}))
 
 
 def _stats(campaign: Campaign) -> dict[str, object]:
@@ -412,15 +417,6 @@ def _stats(campaign: Campaign) -> dict[str, object]:
 
 def _name(campaign: Campaign) -> dict[str, object]:
     return {"id": campaign.campaign_id, "name": f"Stand-in {campaign.campaign_id.lstrip('0')}"}
-
-
-def _record_json(campaign: Campaign, record: Record, now_s: float) -> dict[str, object]:
-    status = "IN_PROGRESS" if campaign.is_in_call(record, now_s) else "TO_CALL"
-    return {"record_id": record.record_id, "phone_number": record.phone_number, "system_status": status}
-
-
-def _json(body: object) -> Answer:
-    return Answer(200, orjson.dumps(body))
 
 
 def _error(asked: Asked, problem: Problem) -> Answer:

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from itertools import accumulate, islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 _WORD = 1 << 32
 _POLISH = re.compile(r"(?:\+48|0048|48)?([1-9][0-9]{2})([0-9]{3})([0-9]{3})")
@@ -126,31 +126,6 @@ class Record:
     busy_for_s: float = 0.0
 
 
-class Campaign(Protocol):
-    """The part of a campaign that the server uses."""
-
-    @property
-    def campaign_id(self) -> str:
-        """The five-character identifier."""
-
-    @property
-    def records_count(self) -> int:
-        """The present number of records."""
-
-    @property
-    def completion_percent(self) -> float:
-        """The progress of the calling, in percent; nobody calls here, so it never changes."""
-
-    def remove(self, numbers: tuple[str, ...], now_s: float, *, additional: bool) -> Removal:
-        """Remove all records of each number that are not in a call at `now_s`; with `additional`, search there too."""
-
-    def page(self, limit: int, offset: int) -> Sequence[Record]:
-        """Up to `limit` records, oldest first."""
-
-    def is_in_call(self, record: Record, now_s: float) -> bool:
-        """Whether a record is in a call, and so could not be removed."""
-
-
 class ListedCampaign:
     """A campaign whose records are all known from the start."""
 
@@ -219,15 +194,15 @@ class ListedCampaign:
 class World:
     """The campaigns of one simulated system, by identifier."""
 
-    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+    def __init__(self, campaigns: Iterable["Campaign"]) -> None:
         self._campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
 
     @property
-    def campaigns(self) -> tuple[Campaign, ...]:
+    def campaigns(self) -> tuple["Campaign", ...]:
         """All campaigns, in the given order."""
         return tuple(self._campaigns.values())
 
-    def campaign(self, campaign_id: str) -> Campaign | None:
+    def campaign(self, campaign_id: str) -> "Campaign | None":
         """The campaign with that identifier, None if there is none."""
         return self._campaigns.get(campaign_id)
 
@@ -350,6 +325,8 @@ class OnDemandCampaign:
         del self._held[number]
         return (held.record_id,), ()
 
+
+Campaign = ListedCampaign | OnDemandCampaign
 
 _PUNCTUATION = re.compile(r"[\s().\-/]")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from bulk_remove.console import Live, Screen
-from bulk_remove.console.live import outlet
+from bulk_remove.console.live import Outlet
 from bulk_remove.console.screen import percent
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.simulator.server import read_audit
@@ -146,7 +146,7 @@ async def test_the_progress_never_ends_the_sending_and_only_its_bugs_surface(
 def test_a_stream_that_was_closed_meanwhile_takes_nothing_and_nobody_notices() -> None:
     """Python flushes what it throws away, and complains of one that fails: so do tests."""
     stream = io.StringIO()
-    closed = outlet(stream)
+    closed = Outlet(stream)
     stream.close()
     assert closed.write("lost") == len("lost")
     closed.flush()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.chunker import Packer, RequestShape, in_requests, pack
+from bulk_remove.core.chunker import Packer, RequestShape, Writing, in_requests, pack
 from bulk_remove.core.model import Brackets
 from bulk_remove.errors import UsageError
 
@@ -32,7 +32,7 @@ def test_the_chunks_rejoin_to_the_input(given_numbers: list[str], shape: Request
 def test_requests_never_mix_campaigns_and_are_as_few_as_each_campaign_alone_takes(
     runs: list[tuple[str, list[str]]], shape: RequestShape
 ) -> None:
-    requests = list(in_requests(runs, lambda campaign: replace(shape, campaign=campaign)))
+    requests = list(in_requests(runs, lambda campaign: replace(shape, campaign=campaign), Writing(shape.brackets)))
     for campaign in ("00001", "00002", "abcde"):
         mine = [number for of, run in runs if of == campaign for number in run]
         alone = list(pack(mine, replace(shape, campaign=campaign)))

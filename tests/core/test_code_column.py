@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, fold
-from bulk_remove.core.conditions import Beside, CodeColumn, CodeKind, Countries, find_code_column, names_countries
+from bulk_remove.core.conditions import CodeColumn, CodeKind, Countries, find_code_column, names_countries
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
@@ -23,7 +23,7 @@ def became(code: str, cell: str, name: str = "country_code", region: str = "PL")
 
 
 def found(header: list[str], *rows: list[str]) -> int | None:
-    return find_code_column(header, rows, Beside(header.index("phone") if "phone" in header else 0))
+    return find_code_column(header, rows, header.index("phone") if "phone" in header else 0)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_codes_below_a_name_that_says_nothing_of_them_are_refused(name: str, cod
         found(header, *rows)
     assert caught.value.sentence == f"Column '{name or '1'}' may hold the country codes of the numbers."
     assert "--trust-column" in caught.value.hint
-    assert find_code_column(header, rows, Beside(1, trust=True)) is None
+    assert find_code_column(header, rows, 1, trust=True) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from bulk_remove.core.pace import (
     ROUND_LEAST,
     Limit,
     allowed_now,
-    limit_from,
     lost,
     recapped_limit,
     replied,
@@ -21,7 +20,7 @@ SECOND_US = 1_000_000
 
 def settled(reply_us: Callable[[int, int], float], seconds: int, ceiling: int = 16, start: int = 2) -> list[int]:
     """Keep as many under way as are allowed; `reply_us` is of (how many, the second). Returns what was allowed."""
-    limit, now_us, allowed = limit_from(start, ceiling), 0, list[int]()
+    limit, now_us, allowed = Limit(ceiling, min(start, ceiling)), 0, list[int]()
     while now_us < seconds * SECOND_US:
         under_way = allowed_now(limit)
         took_us = reply_us(under_way, now_us // SECOND_US)
@@ -39,7 +38,7 @@ def settled(reply_us: Callable[[int, int], float], seconds: int, ceiling: int = 
 def test_whatever_happens_one_to_the_ceiling_are_allowed(
     start: int, ceiling: int, happenings: list[tuple[bool, int, int]]
 ) -> None:
-    limit, now_us = limit_from(start, ceiling), 0
+    limit, now_us = Limit(ceiling, min(start, ceiling)), 0
     for is_lost, reply_us, under_way in happenings:
         now_us += reply_us
         limit = lost(limit) if is_lost else replied(limit, reply_us, under_way, now_us)
@@ -89,7 +88,7 @@ def test_requests_that_are_lost_together_lower_the_limit_once() -> None:
 
 
 def test_a_lower_ceiling_is_kept_at_once_and_a_higher_one_is_grown_into() -> None:
-    limit = recapped_limit(limit_from(8, 8), 3)
+    limit = recapped_limit(Limit(8, 8), 3)
     assert allowed_now(limit) == 3
     raised = recapped_limit(limit, 8)
     assert (raised.ceiling, allowed_now(raised)) == (8, 3)
@@ -162,6 +161,5 @@ def test_a_request_that_is_lost_ends_the_beginning() -> None:
 
 
 def test_what_nobody_has_seen_is_not_known_at_the_start() -> None:
-    seen = limit_from(2, 16)._asdict()
+    seen = Limit(16, 2)._asdict()
     assert {name: value for name, value in seen.items() if value} == {"ceiling": 16, "allowed": 2, "starting": True}
-    assert limit_from(20, 16).allowed == 16

@@ -30,9 +30,9 @@ from bulk_remove.core.throttle import (
     Decision,
     Level,
     RetryBudget,
+    Steering,
     Step,
     Trial,
-    steering_from,
     throttle_for,
 )
 from bulk_remove.core.verdicts import DETAIL_MAX_CHARS, Verdict
@@ -106,7 +106,7 @@ def test_what_nobody_filled_in_says_nothing(value: Any, fields: dict[str, Any]) 
 
 
 def test_a_run_that_nothing_has_happened_to_is_neither_paused_nor_eased() -> None:
-    assert not steering_from(LEVELS[Level.STEADY]).paused
+    assert not Steering(LEVELS[Level.STEADY], LEVELS[Level.STEADY]).paused
     throttle = throttle_for(LEVELS[Level.STEADY], 0)
     assert (throttle.under_way, throttle.eased, throttle.full) == (0, False, False)
     assert NOT_SENT.effect is Effect.UNTOUCHED

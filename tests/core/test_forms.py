@@ -93,8 +93,8 @@ def test_digits_that_may_be_another_number_are_not_asked_for() -> None:
 
 
 def test_forms_tell_whether_there_are_others() -> None:
-    assert Forms(NumberRules(), EVERY).others
-    assert not Forms(NumberRules(AS_IS), ()).others
+    assert Forms(NumberRules(), EVERY).also_try
+    assert not Forms(NumberRules(AS_IS), ()).also_try
 
 
 def test_a_form_ranks_by_its_place_and_the_planned_one_is_first() -> None:

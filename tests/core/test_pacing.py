@@ -10,11 +10,8 @@ from bulk_remove.core.pace import (
     SECOND_US,
     Pace,
     depart,
-    idle_us,
     pace_for,
     paused,
-    slowed,
-    spread,
     take_slot,
 )
 
@@ -86,11 +83,9 @@ def test_what_left_long_ago_is_forgotten(rate: float) -> None:
 
 def test_an_idle_time_is_not_caught_up_in_a_burst() -> None:
     pace, _ = next_slot(pace_for(10.0), 0, 10.0)
-    assert idle_us(pace, 60 * SECOND_US) == 60 * SECOND_US - 100_000
     pace, first_us = next_slot(pace, 60 * SECOND_US, 10.0)
     pace, second_us = next_slot(pace, first_us, 10.0)
     assert (first_us, second_us) == (60 * SECOND_US, 60 * SECOND_US + 100_000 - LATENESS_US)
-    assert idle_us(pace, second_us) == 0
 
 
 @pytest.mark.parametrize(("rate", "interval_us"), [(20.0, 100_000), (10.0, 100_000), (4.0, 250_000)])
@@ -108,14 +103,8 @@ def test_a_pause_holds_slots_and_departures_and_a_shorter_one_does_not_end_it() 
     assert depart(pace, 5 * SECOND_US)[1] == 0
 
 
-def test_a_rate_that_has_fallen_counts_from_that_moment_and_brings_no_slot_forward() -> None:
-    pace = slowed(pace_for(10.0), 0, 2.0)
-    assert take_slot(pace, 0, 10.0)[1] == 500_000
-    assert slowed(pace, 0, 5.0) == pace
-
-
 def test_what_is_left_is_spread_until_the_limit_begins_anew() -> None:
-    pace = spread(pace_for(10.0), 4, 0, 2 * SECOND_US)
+    pace = pace_for(10.0)._replace(spread_us=500_000, spread_until_us=2 * SECOND_US)
     pace, _ = take_slot(pace, LATENESS_US, 10.0)
     assert pace.next_slot_us == 500_000
     pace, _ = take_slot(pace, 2 * SECOND_US, 10.0)
@@ -136,5 +125,6 @@ def test_a_pause_counts_also_where_the_window_is_full() -> None:
 def test_the_window_is_rounded_up_and_a_spread_is_never_faster_than_the_ceiling() -> None:
     window_us = pace_for(0.3).window_us
     assert (type(window_us), window_us) == (int, 3_333_334)
-    pace, _ = take_slot(spread(pace_for(1.0), 100, 0, 2 * SECOND_US), LATENESS_US, 1.0)
+    spread = pace_for(1.0)._replace(spread_us=20_000, spread_until_us=2 * SECOND_US)
+    pace, _ = take_slot(spread, LATENESS_US, 1.0)
     assert pace.next_slot_us == SECOND_US

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.chunker import LEAST, RequestSize, size_from, timed
+from bulk_remove.core.chunker import LEAST, RequestSize, timed
 
 SLOW_US = 10_000_000
 
@@ -11,14 +11,14 @@ SLOW_US = 10_000_000
 def test_whatever_replies_take_the_size_is_between_the_least_and_the_ceiling(
     ceiling: int, replies: list[tuple[int, int, bool]]
 ) -> None:
-    size = size_from(ceiling, SLOW_US, ceiling)
+    size = RequestSize(ceiling, SLOW_US, ceiling)
     for numbers, took_us, answered in replies:
         size = timed(size, numbers, took_us, answered=answered)
         assert min(LEAST, ceiling) <= size.most <= ceiling
 
 
 def test_a_slow_reply_halves_the_size_and_fast_ones_win_it_back() -> None:
-    size = timed(size_from(300, SLOW_US, 300), 300, SLOW_US + 1, answered=True)
+    size = timed(RequestSize(300, SLOW_US, 300), 300, SLOW_US + 1, answered=True)
     assert size.most == 150
     for _ in range(8):
         size = timed(size, size.most, SLOW_US // 4, answered=True)
@@ -26,7 +26,7 @@ def test_a_slow_reply_halves_the_size_and_fast_ones_win_it_back() -> None:
 
 
 def test_slow_replies_to_requests_that_left_together_count_once() -> None:
-    size = size_from(300, SLOW_US, 300)
+    size = RequestSize(300, SLOW_US, 300)
     for _ in range(4):
         size = timed(size, 300, 2 * SLOW_US, answered=True)
     assert size.most == 150
@@ -62,7 +62,3 @@ def test_what_says_nothing_of_the_size_leaves_it(numbers: int, took_us: int, ans
 )
 def test_a_fast_reply_adds_a_tenth_and_a_slow_one_leaves_half(most: int, numbers: int, took_us: int, then: int) -> None:
     assert timed(RequestSize(300, SLOW_US, most), numbers, took_us, answered=True).most == then
-
-
-def test_a_run_begins_with_the_size_given_but_never_above_the_ceiling() -> None:
-    assert [size_from(100, SLOW_US, start).most for start in (50, 100, 300)] == [50, 100, 100]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.pace import FLOOR
-from bulk_remove.core.throttle import LEVELS, Ceilings, Key, Level, ceilings_of, key_of, ladder, pressed, steering_from
+from bulk_remove.core.throttle import LEVELS, Ceilings, Key, Level, Steering, ceilings_of, key_of, ladder, pressed
 
 STEADY = LEVELS[Level.STEADY]
 givens = st.builds(ceilings_of, st.sampled_from(Level), st.floats(0.01, 1000), st.integers(1, 64))
@@ -23,18 +23,18 @@ def test_a_key_is_taken_with_shift_and_without(typed: str, key: Key | None) -> N
 
 
 def test_p_holds_and_p_goes_on() -> None:
-    held, answer = pressed(steering_from(STEADY), Key.PAUSE)
+    held, answer = pressed(Steering(STEADY, STEADY), Key.PAUSE)
     assert held.paused
     assert answer == "Paused: no new request leaves; those under way finish. p goes on."
-    assert pressed(held, Key.PAUSE) == (steering_from(STEADY), "Going on.")
+    assert pressed(held, Key.PAUSE) == (Steering(STEADY, STEADY), "Going on.")
 
 
 def test_slower_and_faster_are_steps_told_in_figures() -> None:
-    slower, answer = pressed(steering_from(STEADY), Key.SLOWER)
+    slower, answer = pressed(Steering(STEADY, STEADY), Key.SLOWER)
     assert answer == "Slower: at most 3.75 requests/s and 3 at once."
     faster, answer = pressed(slower, Key.FASTER)
     assert answer == "Faster: at most 5 requests/s and 4 at once."
-    assert faster == steering_from(STEADY)
+    assert faster == Steering(STEADY, STEADY)
     assert pressed(faster, Key.FASTER) == (
         faster,
         "Already at the given limit: at most 5 requests/s and 4 at once.",
@@ -42,7 +42,7 @@ def test_slower_and_faster_are_steps_told_in_figures() -> None:
 
 
 def test_the_slowest_still_sends() -> None:
-    steering = steering_from(STEADY)
+    steering = Steering(STEADY, STEADY)
     for _ in ladder(STEADY):
         steering, answer = pressed(steering, Key.SLOWER)
     assert answer == "Already at the slowest: at most 0.5 requests/s and 1 at once. p pauses."
@@ -51,7 +51,7 @@ def test_the_slowest_still_sends() -> None:
 
 @given(givens, st.lists(st.sampled_from([Key.PAUSE, Key.FASTER, Key.SLOWER]), max_size=30))
 def test_no_keys_lead_above_what_was_given_or_to_nothing(given_: Ceilings, keys: list[Key]) -> None:
-    steering = steering_from(given_)
+    steering = Steering(given_, given_)
     for key in keys:
         steering, _ = pressed(steering, key)
         assert min(FLOOR, given_.rate) <= steering.ceilings.rate <= given_.rate

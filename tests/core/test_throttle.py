@@ -82,6 +82,10 @@ def test_no_second_and_no_moment_holds_more_than_the_ceilings_whatever_comes(
         assert bisect_left(moments, moment_us + SECOND_US) - index <= max(1, ceil(rate))
 
 
+def at_once(throttle: Throttle) -> int:
+    return next(count for count in range(99) if throttle._replace(under_way=count).full)
+
+
 def test_a_refusal_slows_the_very_next_slot() -> None:
     throttle, trip = gone(throttle_for(replace(STEADY, start_rate=5.0), 0), 0)
     now_us = trip.departed_us + 50_000
@@ -91,11 +95,22 @@ def test_a_refusal_slows_the_very_next_slot() -> None:
     assert slot(throttle, now_us)[1] == pytest.approx(SECOND_US / rate_now(throttle, now_us), abs=1)
 
 
+def test_a_departure_waits_until_the_window_has_room() -> None:
+    throttle, _ = departure(throttle_for(replace(STEADY, rate=1.0), 0), 0)
+    assert departure(throttle, 0) == (throttle, SECOND_US)
+
+
+def test_a_refusal_brings_no_slot_forward() -> None:
+    throttle, trip = gone(throttle_for(replace(STEADY, start_rate=5.0), 0), 0)
+    throttle = throttle._replace(pace=throttle.pace._replace(next_slot_us=9 * SECOND_US))
+    assert pushed_back(throttle, trip, SECOND_US, None).pace.next_slot_us == 9 * SECOND_US
+
+
 def test_a_fixed_pace_is_not_slowed_but_kept_waiting_as_long_as_the_server_asks() -> None:
     throttle, trip = gone(throttle_for(FIXED, 0), 0)
     throttle = pushed_back(throttle, trip, SECOND_US, None)
     assert borne(throttle, SECOND_US) is None
-    assert (rate_now(throttle, SECOND_US), slot(throttle, SECOND_US)[1], throttle.at_once) == (5.0, 0, 4)
+    assert (rate_now(throttle, SECOND_US), slot(throttle, SECOND_US)[1], at_once(throttle)) == (5.0, 0, 4)
     throttle, trip = gone(throttle, SECOND_US)
     assert slot(pushed_back(throttle, trip, 2 * SECOND_US, 3 * SECOND_US), 2 * SECOND_US)[1] == 3 * SECOND_US
 
@@ -198,7 +213,7 @@ def test_only_a_refusal_that_lowers_the_rate_puts_the_next_slot_off() -> None:
 
 
 def test_how_many_at_once_is_learned_unless_the_pace_is_fixed() -> None:
-    assert [throttle_for(LEVELS[level], 0).at_once for level in (Level.GENTLE, Level.STEADY, Level.FIXED)] == [1, 2, 4]
+    assert [at_once(throttle_for(LEVELS[level], 0)) for level in (Level.GENTLE, Level.STEADY, Level.FIXED)] == [1, 2, 4]
 
 
 def test_a_reply_after_a_refusal_tells_that_the_server_is_open_again() -> None:

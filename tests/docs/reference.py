@@ -13,8 +13,7 @@ from bulk_remove.cli.profiles import is_setting, key_of
 from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, Status
 from bulk_remove.core.summary import MEANING, Ending, exit_code
 from bulk_remove.errors import BulkRemoveError, ExitCode, InvariantError
-from bulk_remove.reader.opening import READABLE_KINDS
-from bulk_remove.reader.source import PACKED_KINDS
+from bulk_remove.reader.source import PACKED_KINDS, READABLE_KINDS
 
 PLACE = Path(__file__).parents[2] / "docs" / "reference.md"
 _HEAD = """\

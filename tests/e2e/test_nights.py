@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.run.folders import lock_campaign
+from bulk_remove.run.folders import lock_campaigns
 from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, simulator, started, unsaid
 
@@ -352,7 +352,7 @@ def test_no_file_is_begun_after_the_deadline(server: Running, inbox: Path) -> No
 
 def test_a_campaign_that_another_run_holds_keeps_the_night_out(server: Running, inbox: Path) -> None:
     drop(inbox, "a.csv")
-    with lock_campaign(inbox.parent / "state", server.url.removeprefix("http://"), "00001"):
+    with lock_campaigns(inbox.parent / "state", server.url.removeprefix("http://"), ["00001"]):
         assert night(server, inbox).returncode == 8
     assert lying_in(inbox) == ["a.csv"]
 

@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from bulk_remove.core.lifecycle import AT_LEAST
-from bulk_remove.run.folders import lock_campaign
+from bulk_remove.run.folders import lock_campaigns
 from bulk_remove.simulator.server import read_audit
 from tests.support.html_tree import Element, parse_html
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
@@ -200,7 +200,7 @@ def test_a_run_that_is_under_way_has_no_report_yet_and_one_that_was_cut_off_is_r
     assert f"Run {name} was killed while it was sending" in done.stderr
     assert f"bulk-remove resume {name}" in done.stderr
     # Held as the run itself would.
-    with lock_campaign(tmp_path / "state", server.url.removeprefix("http://"), "00001"):
+    with lock_campaigns(tmp_path / "state", server.url.removeprefix("http://"), ["00001"]):
         done = bulk_remove(*asked)
     assert done.returncode == 8
     assert f"Run {name} is under way." in done.stderr

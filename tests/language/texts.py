@@ -31,7 +31,7 @@ _SQL_OR_PATTERN = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|BEGIN|FROM|coalesce|instr|import sys)\b"
     r"|# |default-src |.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
-_SAYING = {"phrase", "say", "ours", "translated", "table.add"}
+_SAYING = {"phrase", "say", "ours", "translated"}
 _NOT_SAYING = ("log.", "_account_log.", "re.", "InvariantError", "cast")
 _FIELD = re.compile(r"\{[^{}]*\}")
 

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.chunker import ENCODED, RequestShape, in_requests
 from bulk_remove.core.lifecycle import NEW, SETTLED, Event, Fastest, judged_again, nowhere, taken_up, without_verdict
 from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from bulk_remove.core.plan import Keep, Plan, SourcePlan
@@ -120,7 +120,7 @@ class Ledger(RuleBasedStateMachine):
         runs = list(planning.distinct_numbers())
         mine = {of: [n for campaign, run in runs if campaign == of for n in run] for of in CAMPAIGNS}
         assert mine == {of: [n for campaign, n in self.model.states if campaign == of] for of in CAMPAIGNS}
-        chunks = list(in_requests(runs, lambda campaign: RequestShape(campaign, max_numbers=size)))
+        chunks = list(in_requests(runs, lambda campaign: RequestShape(campaign, max_numbers=size), ENCODED))
         plans = planning.add_chunks(iter(chunks))
         assert {plan.campaign: (plan.numbers, plan.requests) for plan in plans} == {
             of: (len(numbers), -(-len(numbers) // size)) for of, numbers in mine.items() if numbers

@@ -17,7 +17,7 @@ from bulk_remove.run.folders import (
     default_state_dir,
     keep_learned,
     learned_of,
-    lock_campaign,
+    lock_campaigns,
     new_run_folder,
     run_folders,
 )
@@ -65,7 +65,7 @@ def test_folders_and_locks_are_for_their_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         run = new_run_folder(tmp_path / "state", NOON_S)
-        with lock_campaign(tmp_path / "state", "host", "00001"):
+        with lock_campaigns(tmp_path / "state", "host", ["00001"]):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").rglob("*")}
     finally:
         os.umask(before)
@@ -76,10 +76,10 @@ def test_a_campaign_that_another_process_holds_is_refused_and_others_are_not(tmp
     with holder(tmp_path, "00001"):
         with (
             pytest.raises(CampaignLockedError, match="is using campaign 00001"),
-            lock_campaign(tmp_path, "host", "00001"),
+            lock_campaigns(tmp_path, "host", ["00001"]),
         ):
             pytest.fail("both hold it")
-        with lock_campaign(tmp_path, "host", "00002"), lock_campaign(tmp_path, "other-host", "00001"):
+        with lock_campaigns(tmp_path, "host", ["00002"]), lock_campaigns(tmp_path, "other-host", ["00001"]):
             assert len(list((tmp_path / "locks").iterdir())) == 3
 
 
@@ -87,8 +87,8 @@ def test_a_holder_that_was_killed_lets_the_campaign_go(tmp_path: Path) -> None:
     with holder(tmp_path, "00001") as process:
         process.kill()
         process.wait()
-        with lock_campaign(tmp_path, "host", "00001"), pytest.raises(CampaignLockedError):
-            lock_campaign(tmp_path, "host", "00001").__enter__()
+        with lock_campaigns(tmp_path, "host", ["00001"]), pytest.raises(CampaignLockedError):
+            lock_campaigns(tmp_path, "host", ["00001"]).__enter__()
 
 
 def test_a_campaign_is_free_again_as_soon_as_its_context_is_left(
@@ -101,9 +101,9 @@ def test_a_campaign_is_free_again_as_soon_as_its_context_is_left(
         return made[-1]
 
     monkeypatch.setattr(folders, "FileLock", remembered)
-    with lock_campaign(tmp_path, "host", "00001"):
+    with lock_campaigns(tmp_path, "host", ["00001"]):
         assert made[0].is_locked
-    with pytest.raises(ZeroDivisionError), lock_campaign(tmp_path, "host", "00001"):
+    with pytest.raises(ZeroDivisionError), lock_campaigns(tmp_path, "host", ["00001"]):
         assert 1 / 0
     with holder(tmp_path, "00001"):
         assert not any(lock.is_locked for lock in made)
@@ -117,7 +117,7 @@ def test_the_folders_of_runs_are_listed_oldest_first(tmp_path: Path) -> None:
 
 
 def test_a_host_with_a_port_makes_a_file_name_that_every_system_takes(tmp_path: Path) -> None:
-    with lock_campaign(tmp_path, "[::1]:8080", "00001"):
+    with lock_campaigns(tmp_path, "[::1]:8080", ["00001"]):
         assert [path.name for path in (tmp_path / "locks").iterdir()] == ["___1__8080-00001.lock"]
 
 
@@ -142,7 +142,7 @@ def attempt(use: str, state_dir: Path) -> None:
     if use == "run":
         new_run_folder(state_dir, NOON_S)
     else:
-        with lock_campaign(state_dir, "host", "00001"):
+        with lock_campaigns(state_dir, "host", ["00001"]):
             pass
 
 

@@ -124,7 +124,7 @@ async def test_a_run_that_was_stopped_is_taken_up_again_and_its_ledger_waits_for
 
         async def resumed(page: Page) -> Ending | None:
             async with enter_in_thread(
-                plan_resume(folder, {}, lambda run: replace(job, settings=run.settings), page)
+                plan_resume(folder, {}, lambda run: replace(job, settings=run.ready.settings), page)
             ) as run:
                 done = await run.carry_out(page)
                 return done.sent.ending if done.sent else None

@@ -27,7 +27,7 @@ REFUSED = Fault(Effect.REFUSED, "HTTP 400", "Wrong format.", 400, request_id="ab
 
 
 def always(verdict: Verdict) -> Answer:
-    return lambda _now, numbers: Reply(Alike.of([verdict] * len(numbers)), 0, "")
+    return lambda _now, numbers: Reply(Alike.of([verdict] * len(numbers)), 0)
 
 
 def by_turns(*answers: Reply | Fault | Answer) -> Answer:
@@ -77,7 +77,7 @@ def test_a_fast_server_is_asked_at_no_less_than_98_percent_of_the_ceiling(tmp_pa
 def test_a_number_in_a_call_is_asked_again_later_and_packed_with_others(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply:
         busy = now < 100
-        return Reply(Alike.of(BUSY if busy and number.endswith("7") else REMOVED for number in numbers), 0, "")
+        return Reply(Alike.of(BUSY if busy and number.endswith("7") else REMOVED for number in numbers), 0)
 
     run = Run(tmp_path, FakeServer(answer))
     assert run.statuses == {Status.REMOVED: 100}
@@ -98,7 +98,7 @@ def test_a_call_that_does_not_end_is_asked_for_until_the_budget_is_used_up(tmp_p
 
 def test_a_small_job_asks_again_no_later_than_asked_and_ends_with_the_last_call(tmp_path: Path) -> None:
     def answer(now_s: float, _numbers: Sequence[str]) -> Reply:
-        return Reply(Alike.of([BUSY if now_s < 20.0 else REMOVED]), 0, "")
+        return Reply(Alike.of([BUSY if now_s < 20.0 else REMOVED]), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=1, look_at_s=[10.0])
     first_s, again_s = run.server.moments_s
@@ -122,7 +122,7 @@ def test_a_lost_reply_makes_a_later_not_exist_presumed_removed_for_its_own_numbe
 
 def test_a_chunk_whose_replies_are_all_lost_is_in_doubt_and_the_rest_goes_on(tmp_path: Path) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if "500000000" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return LOST if "500000000" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer))
     assert run.ending is Ending.DONE
@@ -151,7 +151,7 @@ def test_a_server_that_never_acts_ends_the_run_and_every_number_is_unsent(tmp_pa
 
 def test_an_outage_costs_no_number_its_tries_and_only_probes_are_sent_meanwhile(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if 2.0 < now < 600.0 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return LOST if 2.0 < now < 600.0 else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer, latency_s=0.5), numbers=500)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 500})
@@ -164,7 +164,7 @@ def test_retries_never_outnumber_first_tries_by_more_than_the_budget(tmp_path: P
     dice = iter(range(10_000))
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if next(dice) % 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return LOST if next(dice) % 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=600)
     firsts = len(set(run.server.asked))
@@ -177,7 +177,7 @@ def test_a_number_that_the_server_trips_over_is_found_and_its_neighbours_go_thro
     broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return broken if "500000042" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return broken if "500000042" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=400, per_request=50)
     assert run.statuses == {Status.REMOVED: 399, Status.IN_DOUBT: 1}
@@ -266,7 +266,7 @@ def test_a_limit_on_the_url_is_told_from_a_denial_whatever_it_answers_and_learne
     tmp_path: Path, answered: Fault, concurrency: int, fitting: int
 ) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return answered if len(numbers) > fitting else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return answered if len(numbers) > fitting else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=1_200, per_request=50, concurrency=concurrency)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 1_200})
@@ -279,7 +279,7 @@ def test_a_limit_on_the_url_is_told_from_a_denial_whatever_it_answers_and_learne
 @pytest.mark.parametrize("answered", LIMITED_LINES.values(), ids=LIMITED_LINES)
 def test_a_small_run_gets_through_a_limit_on_the_url_too(tmp_path: Path, answered: Fault) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return answered if len(numbers) > 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return answered if len(numbers) > 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=10, per_request=10)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 10})
@@ -288,7 +288,7 @@ def test_a_small_run_gets_through_a_limit_on_the_url_too(tmp_path: Path, answere
 def test_numbers_that_are_refused_teach_no_length(tmp_path: Path) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
         bad = any(int(number) % 50 == 7 for number in numbers)
-        return REFUSED if bad else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return REFUSED if bad else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=1_000, per_request=50)
     assert run.statuses == {Status.REMOVED: 980, Status.FAILED: 20}
@@ -327,7 +327,7 @@ def test_a_number_that_the_server_trips_over_keeps_no_run_from_ending_even_when_
     broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return broken if "500000004" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return broken if "500000004" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=10, concurrency=concurrency)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 9, Status.IN_DOUBT: 1})
@@ -354,7 +354,7 @@ def test_how_long_the_server_asked_to_wait_is_told_and_logged_with_what_is_left(
 
 def test_a_used_up_quota_is_a_wait_too_and_what_is_over_is_none(tmp_path: Path) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "", Quota(0, 30.0))
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0, Quota(0, 30.0))
 
     (tmp_path / "a").mkdir()
     assert Run(tmp_path / "a", FakeServer(answer), concurrency=1, stop_after_s=10.0).snapshot.wait == Wait(30.0, 20.0)
@@ -373,7 +373,7 @@ def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> 
 
 def test_a_quota_that_is_used_up_pauses_all_workers_until_it_begins_anew(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "", Quota(0, 30.0) if now == 0.0 else None)
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0, Quota(0, 30.0) if now == 0.0 else None)
 
     run = Run(tmp_path, FakeServer(answer, latency_s=0.1), concurrency=4, rate=1.0)
     assert run.server.moments_s[1] >= 30.1
@@ -381,7 +381,7 @@ def test_a_quota_that_is_used_up_pauses_all_workers_until_it_begins_anew(tmp_pat
 
 
 def test_slow_replies_make_requests_smaller_and_every_number_is_still_asked_once(tmp_path: Path) -> None:
-    server = FakeServer(lambda _now, numbers: Reply(Alike.of([REMOVED] * len(numbers)), 0, ""), latency_s=11.0)
+    server = FakeServer(lambda _now, numbers: Reply(Alike.of([REMOVED] * len(numbers)), 0), latency_s=11.0)
     run = Run(tmp_path, server, numbers=400, per_request=100, concurrency=1)
     sizes = [len(numbers) for numbers in server.asked]
     assert sizes[:3] == [100, 50, 25]
@@ -395,7 +395,7 @@ def test_one_bad_number_costs_none_of_its_neighbours_and_few_requests(tmp_path: 
     bad = "500000042"
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return REFUSED if bad in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return REFUSED if bad in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), per_request=100)
     assert run.statuses == {Status.REMOVED: 99, Status.FAILED: 1}
@@ -408,7 +408,7 @@ def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(
     silent = "500000003"
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply:
-        return Reply(Alike.of(PASSED_OVER if number == silent else REMOVED for number in numbers), 0, "")
+        return Reply(Alike.of(PASSED_OVER if number == silent else REMOVED for number in numbers), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=10)
     assert run.statuses == {Status.REMOVED: 9, Status.FAILED: 1}
@@ -419,7 +419,7 @@ def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(
 def test_numbers_in_the_reply_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:
     run = Run(
         tmp_path,
-        FakeServer(lambda _now, numbers: Reply(Alike.of([REMOVED] * len(numbers)), 2, "50*****99")),
+        FakeServer(lambda _now, numbers: Reply(Alike.of([REMOVED] * len(numbers)), 2)),
         numbers=10,
     )
     assert run.snapshot.strangers == 2
@@ -460,7 +460,7 @@ def test_a_server_that_refuses_long_requests_teaches_a_line_that_all_others_keep
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
         if shape.line_bytes(*numbers) > limit:
             return Fault(Effect.REFUSED, "HTTP 414", "Too long.", 414)
-        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=2_000, per_request=50, concurrency=4)
     assert run.statuses == {Status.REMOVED: 2_000}

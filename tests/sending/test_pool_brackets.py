@@ -30,7 +30,7 @@ SHAPE = RequestShape("00001", max_request_line=690)  # room for 22 numbers with 
 
 
 def about(numbers: Sequence[str], verdict: Verdict = REMOVED) -> Reply:
-    return Reply(Alike.of([verdict] * len(numbers)), 0, "")
+    return Reply(Alike.of([verdict] * len(numbers)), 0)
 
 
 class Server(FakeServer):
@@ -51,7 +51,7 @@ class Server(FakeServer):
         if isinstance(self._raw, Verdict):
             return about(numbers, self._raw)
         read = [PASSED_OVER] * (len(numbers) - self._raw) + [REMOVED] * self._raw
-        return Reply(Alike.of(read), 0, "")
+        return Reply(Alike.of(read), 0)
 
     @property
     def sizes(self) -> list[tuple[str, int]]:

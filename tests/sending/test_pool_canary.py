@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.core.chunker import RequestShape, size_from
+from bulk_remove.core.chunker import RequestShape, RequestSize
 from bulk_remove.core.lifecycle import Event, Phase
 from bulk_remove.core.model import Alike, NumberState
 from bulk_remove.core.numbers import Forms, NumberRules
@@ -24,7 +24,7 @@ NUMBERS = [f"{500_000_000 + index}" for index in range(60)]
 
 
 def removed(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of(Verdict(Event.REMOVED, 1, (int(number),)) for number in numbers), 0, "")
+    return Reply(Alike.of(Verdict(Event.REMOVED, 1, (int(number),)) for number in numbers), 0)
 
 
 class Trial:
@@ -35,7 +35,7 @@ class Trial:
         shape = RequestShape("00001", max_numbers=10)
         plan = Plan("r1", "h", (SourcePlan(SOURCE, 60, 0, ()),), (CampaignPlan("00001", 60, 6),), rate)
         ceilings = Ceilings(rate, 4, rate, 4)
-        size = size_from(10, 10_000_000, 10)
+        size = RequestSize(10, 10_000_000, 10)
         settings = PoolSettings(ceilings, RetryPolicy(tries=4), BusyPolicy(1800.0), Forms(NumberRules(), ()), size)
         with closing(planned(folder, NUMBERS, shape)) as store:
             run_virtually(self._run(InlineJournal(store), approve(plan, Consent.CODE), settings, shape))
@@ -80,7 +80,6 @@ def test_numbers_in_a_call_are_not_waited_for_and_asked_again_with_the_rest(tmp_
                 for number in numbers
             ),
             0,
-            "",
         )
 
     trial = Trial(tmp_path, busy_at_first)

@@ -27,11 +27,11 @@ PAUSED = [(150.0, Key.PAUSE), (900.0, Key.PAUSE)]
 
 
 def removed(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0)
 
 
 def busy(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0)
 
 
 def free_from(from_s: float) -> FakeServer:

@@ -36,7 +36,7 @@ class Campaign:
     def __call__(self, _now_s: float, numbers: Sequence[str]) -> Reply | Fault:
         self._requests += 1
         if not self._refuses(self._requests, numbers):
-            return Reply(Alike.of([self._removed(number) for number in numbers]), 0, "")
+            return Reply(Alike.of([self._removed(number) for number in numbers]), 0)
         if self._carried_out:
             for number in numbers:
                 left = self.records.get(number, 2)

@@ -28,7 +28,7 @@ def lead_of(number: str) -> str:
 
 def campaign_in(*leads: str) -> Answer:
     """Answer as a campaign that holds every number with these leads, and none with others."""
-    return lambda _now, numbers: Reply(Alike.of(REMOVED if lead_of(n) in leads else NONE for n in numbers), 0, "")
+    return lambda _now, numbers: Reply(Alike.of(REMOVED if lead_of(n) in leads else NONE for n in numbers), 0)
 
 
 def leads_asked(run: Run) -> list[set[str]]:
@@ -72,7 +72,7 @@ def test_a_request_lost_in_any_form_leaves_its_doubt(tmp_path: Path) -> None:
             if lead_of(numbers[0]) == lead and not lost:
                 lost.update(number[-9:] for number in numbers)
                 return LOST
-            return Reply(Alike.of([NONE] * len(numbers)), 0, "")
+            return Reply(Alike.of([NONE] * len(numbers)), 0)
 
         run = Run(folder, FakeServer(answer), numbers=30, also_try=ALSO)
         told = {row.number: state.phase for row, state in zip(run.rows, run.states, strict=True)}
@@ -83,7 +83,7 @@ def test_a_request_lost_in_any_form_leaves_its_doubt(tmp_path: Path) -> None:
 def test_a_number_in_a_call_is_asked_for_again_in_the_form_in_which_it_was_found(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply:
         there = REMOVED if now > 100 else BUSY
-        return Reply(Alike.of(there if lead_of(number) == "+48" else NONE for number in numbers), 0, "")
+        return Reply(Alike.of(there if lead_of(number) == "+48" else NONE for number in numbers), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=20, also_try=ALSO)
     assert run.statuses == {Status.REMOVED: 20}
@@ -95,7 +95,7 @@ def test_a_form_that_the_server_refuses_is_left_out_and_costs_few_requests_and_n
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
         if lead_of(numbers[0]) == "+48":
             return MALFORMED
-        return Reply(Alike.of(REMOVED if lead_of(number) == "0048" else NONE for number in numbers), 0, "")
+        return Reply(Alike.of(REMOVED if lead_of(number) == "0048" else NONE for number in numbers), 0)
 
     run = Run(tmp_path, FakeServer(answer), numbers=1000, per_request=100, also_try=ALSO)
     assert run.ending is Ending.DONE
@@ -105,7 +105,7 @@ def test_a_form_that_the_server_refuses_is_left_out_and_costs_few_requests_and_n
 
 def test_the_last_form_refused_leaves_a_number_not_exist_with_the_reason(tmp_path: Path) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return Reply(Alike.of([NONE] * len(numbers)), 0, "") if lead_of(numbers[0]) == "" else MALFORMED
+        return Reply(Alike.of([NONE] * len(numbers)), 0) if lead_of(numbers[0]) == "" else MALFORMED
 
     run = Run(tmp_path, FakeServer(answer), numbers=5, also_try=(AlsoTry.PLUS,))
     assert run.statuses == {Status.NOT_EXIST: 5}

@@ -25,11 +25,11 @@ MINUTE_S = 40.0
 
 
 def removed(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0)
 
 
 def busy(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0)
 
 
 def between(from_min: int, to_min: int) -> Window:

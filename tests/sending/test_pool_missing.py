@@ -19,7 +19,7 @@ def holding(there: int) -> Answer:
     """Answer for a campaign that holds the first numbers of the list."""
 
     def answer(_now_s: float, numbers: Sequence[str]) -> Reply:
-        return Reply(Alike.of(_verdict(int(number) - 500_000_000 < there) for number in numbers), 0, "")
+        return Reply(Alike.of(_verdict(int(number) - 500_000_000 < there) for number in numbers), 0)
 
     return answer
 
@@ -71,7 +71,7 @@ def test_a_number_in_a_call_counts_once_however_often_it_is_asked_for(tmp_path: 
     def answer(now_s: float, numbers: Sequence[str]) -> Reply:
         busy = [int(number) < 500_000_100 and now_s < 900 for number in numbers]
         verdicts = (Verdict(Event.BUSY) if each else Verdict(Event.NOT_EXIST) for each in busy)
-        return Reply(Alike.of(verdicts), 0, "")
+        return Reply(Alike.of(verdicts), 0)
 
     assert run(tmp_path, answer, numbers=350, limit=0.73).ending is Ending.DONE
     (tmp_path / "again").mkdir()

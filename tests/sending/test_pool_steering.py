@@ -20,11 +20,11 @@ LOST = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
 
 
 def removed(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.REMOVED, 1, (1,))] * len(numbers)), 0)
 
 
 def busy(numbers: Sequence[str]) -> Reply:
-    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0, "")
+    return Reply(Alike.of([Verdict(Event.BUSY)] * len(numbers)), 0)
 
 
 def departures(run: Run, from_s: float, to_s: float) -> int:

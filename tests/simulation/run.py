@@ -146,7 +146,7 @@ class Life:
         if sent is None or trouble.kind is Kind.KILL_UNREPORTED:
             return None
         session.ending = sent.ending
-        finished = finish(ready, ready.settings, sent.ending, None)
+        finished = finish(ready, sent.ending, None)
         self._check_ledger(ledger, finished.ledger_head)
         self._check(self._result(finished, sent.snapshot, ledger))
         self._checked = len(audit.sessions)

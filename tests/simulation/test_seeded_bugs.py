@@ -290,7 +290,7 @@ def hours_looked_at_only_now_and_then(broken: pytest.MonkeyPatch) -> None:
 
 
 def the_time_for_calls_used_up_outside_the_hours(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr("bulk_remove.sending.gate.held_us", lambda *_: 0)
+    broken.setattr(Gate, "_sending_us", property(lambda self: self._clock.now_us()))
 
 
 def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def _in_stages(path: Path, numbers: int, watch: Watch, block_rows: int, stack: E
         approved = approve(ready.plan, Consent.CODE)
         sent = asyncio.run(carry_out(ready, approved, _ADDRESS, _LOGIN, Operator()))
     with watch(Stage.REPORTING, ready.store):
-        finished = finish(ready, _SETTINGS, sent.ending, None)
+        finished = finish(ready, sent.ending, None)
     assert finished.by_status == {Status.REMOVED: numbers}
     assert finished.removed_records == finished.asked_numbers == numbers
     return finished.totals.requests, ready.folder / LEDGER

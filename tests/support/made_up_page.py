@@ -6,7 +6,7 @@ from typing import Any
 from bulk_remove.core.model import NEVER_SENT, ON_KEEP_LIST, NumberState, RowOutcome, Source, Status
 from bulk_remove.core.summary import Ending, Proof, advise
 from bulk_remove.core.timeline import Attempt, Course, SessionSpan, Timeline
-from bulk_remove.report import write_page
+from bulk_remove.report.html import write_page
 from tests.support.outcome_blocks import outcome_blocks
 
 RUN = "20261124-021530-9f3a"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bulk_remove.core.chunker import ENCODED, RequestShape, Writing, size_from
+from bulk_remove.core.chunker import ENCODED, RequestShape, RequestSize, Writing
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
 from bulk_remove.core.numbers import AlsoTry, Forms, NumberRules
@@ -122,7 +122,7 @@ class Run:
             RetryPolicy(tries=4),
             BusyPolicy(busy_for_s),
             forms,
-            size_from(self.shape.max_numbers, 10_000_000, self.shape.max_numbers),
+            RequestSize(self.shape.max_numbers, 10_000_000, self.shape.max_numbers),
             writing=writing,
             windows=tuple(windows),
             until_s=until_s,

@@ -32,7 +32,7 @@ def main() -> int:
         where = ("-c", "00001", "--url", url, "--user", DEMO_USER, "-o", str(report), "--report", "html,xlsx")
         command = ("run", *FILES, *where, "--yes", *_PACE)
         _say(f"$ bulk-remove {' '.join(command)}\n")
-        run = subprocess.run(  # noqa: S603 - our own command
+        run = subprocess.run(
             [*_COMMAND, *command, "--state-dir", str(FOLDER / "state")],
             env={**os.environ, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull},
             check=False,
@@ -47,7 +47,7 @@ def main() -> int:
 @contextmanager
 def _simulator(audit: Path) -> Iterator[str]:
     """Start the stand-in on a free port; yields its address."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [*_COMMAND, "simulate", "--port", "0", "--audit", str(audit), *_WORLD, *_FORMS],
         stdout=subprocess.PIPE,
         text=True,
