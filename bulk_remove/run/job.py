@@ -408,10 +408,7 @@ class Approved:
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
-        """Write the backup, if one was asked for, and send everything that is left. Raises StorageError.
-
-        Raises as `look.back_up` does; nothing was sent by then.
-        """
+        """Write the backup, if one is wanted, then send what is left. Raises StorageError, and as `back_up` does."""
         job, ready = self.job, self.ready
         if job.backup:
             async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
@@ -430,11 +427,7 @@ class Approved:
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder and its exit code.
-
-    `stop_wished` is the exit code of a signal that came while the report was written, or None. `also` are the reports
-    in other formats.
-    """
+    """A run that was carried out, with the exit code of a signal that came while its report was written, or None."""
 
     folder: Path
     exit_code: ExitCode
@@ -505,10 +498,7 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
-
-    Each of several named campaigns has a canary of its own.
-    """
+    """Send a canary to each named campaign and have it judged, unless it passed. DONE means that the rest may follow."""
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
