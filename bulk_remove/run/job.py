@@ -284,13 +284,8 @@ def plan_rerun(
     """Plan what an earlier run left open, as `plan_run` does. `server` is (state folder, destination or None)."""
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
-
-        def planning(
-            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
-        ) -> AbstractContextManager[Prepared]:
-            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
-
-        with plan_run(replace(job_of(rows), left_out=rows.destination.left_out), planning, operator) as shown:
+        job = replace(job_of(rows), left_out=rows.destination.left_out)
+        with plan_run(job, partial(prepared_again, rows), operator) as shown:
             yield shown
 
 
@@ -498,7 +493,7 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send a canary to each named campaign and have it judged, unless it passed. DONE means that the rest may follow."""
+    """Send a canary to each named campaign and have it judged, unless it passed. With DONE the rest may follow."""
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None

@@ -315,7 +315,10 @@ class EarlierRuns:
             alike = next(filter(None, ([each for each in kind if each.had(source.sha256)] for kind in runs)), None)
             if alike is not None:
                 file, note = harmless(source.file), _note_on if alike[0] in self._known else _note_elsewhere
-                yield note(file, _telling([past_run(known.folder) for known in alike[-_LOOKED_AT:][::-1]]))
+                runs_of_it = [past_run(known.folder) for known in alike[-_LOOKED_AT:][::-1]]
+                latest = runs_of_it[0]  # named unless only an earlier one removed something
+                removed = (run for run in runs_of_it if run.numbers_by_status[Status.REMOVED])
+                yield note(file, latest if latest.open_numbers else next(removed, latest))
 
     def _reads_alike(self, earlier: Settings) -> bool:
         """Return whether a run read the same numbers and sent them in all forms that are wanted now."""
@@ -328,14 +331,6 @@ class EarlierRuns:
         else:
             forms = _alike(own, earlier, ("number_format", "also_try"))
         return forms and _alike(own, earlier, _READING)
-
-
-def _telling(runs: Sequence[PastRun]) -> PastRun:
-    """Return the run to name of several, latest first: the latest, unless only an earlier one removed something."""
-    latest = runs[0]
-    return (
-        latest if latest.open_numbers else next((run for run in runs if run.numbers_by_status[Status.REMOVED]), latest)
-    )
 
 
 def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:
