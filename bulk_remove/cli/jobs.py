@@ -237,7 +237,7 @@ def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
 
 def _answer(pool: Pool, key: Key) -> str:
     """Carry out a key's order; return the sentence to show."""
-    if pool.stopping:
+    if pool.halt.called:
         return "Already stopping. Press Ctrl-C again to stop at once."
     if key is Key.STOP:
         pool.stop(Ending.KEY)

@@ -19,7 +19,6 @@ from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
-from bulk_remove.run.folders import default_state_dir, join, leave
 from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -67,6 +66,8 @@ _WITH_PASSWORD = re.compile("//[^/@]*:[^/@]*@|[?&]password=")
 
 def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Return the option's value. Share the state folder by a database once both options are known, in either order."""
+    from bulk_remove.run.folders import default_state_dir, join, leave  # noqa: PLC0415 - --help answers at once
+
     if ctx.resilient_parsing:
         return value
     if param.name == "state_dir":

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bulk_remove.cli.aftermath import in_short
@@ -226,7 +226,9 @@ def _in_full(run: PastRun) -> Iterator[str]:
         yield phrase(
             "Duplicates: {duplicates}", duplicates=counted(run.plan.duplicates, "{count:,} row", "{count:,} rows")
         )
-        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
+        kinds = [phrase("{count:,} x {kind}", count=run.faults[kind], kind=ours(kind)) for kind in sorted(run.faults)]
+        faults = phrase("; without verdicts: {listed}", listed=joined(", ", kinds)) if kinds else ""
+        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=faults)
         for session in run.told.sessions:
             ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
             lasted = f" ({duration(session.ended_at_s - session.began_at_s)})" if session.ended_at_s is not None else ""
@@ -244,11 +246,6 @@ def _in_full(run: PastRun) -> Iterator[str]:
     yield phrase("Folder: {folder}", folder=run.folder)
     for path in run.reports:
         yield phrase("Report: {path}{state}", path=path, state="" if path.exists() else phrase(" (gone)"))
-
-
-def _faults(faults: Mapping[str, int]) -> str:
-    told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
-    return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
 def explain_job(*, number: str, campaign: str | None, state_dir: Path, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Finds rows whose number is also in an earlier row. The memory needed does not grow with the input.
+"""Sets of numbers, and the rows whose number is also in an earlier row. Few bytes are needed for each.
 
 A temporary file gets twenty bytes per row, in buckets by number, so that each bucket fits into memory. The result is
 exact: two numbers share a key only if they are the same text, and rows of different groups (campaigns) never match.
@@ -82,12 +82,11 @@ def _digits(numbers: Sequence[str]) -> Keys:
     return np.array([int(number or "0") for number in numbers], dtype=np.uint64)
 
 
-class RowKeys:
+class Buckets:
     """A temporary file with one key per row, private to its owner. The context removes it. Raises StorageError."""
 
-    def __init__(self, path: Path, batch_rows: int = BATCH_ROWS) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._batch_rows = batch_rows
         self._rows = 0
         self._groups: dict[str, int] = {}
         self._waiting: list[list[Records]] = [[] for _ in range(_BUCKETS)]
@@ -106,11 +105,7 @@ class RowKeys:
         self._path.unlink(missing_ok=True)
 
     def add(self, numbers: Sequence[str], groups: Sequence[str] = ()) -> None:
-        """Add the numbers of the next rows, with their groups if there are several. An empty text is a row without one.
-
-        A number has at most 18 digits (19 if the first is a zero) and perhaps a leading plus. With and without the plus
-        are two different numbers. Raises OverflowError for longer ones.
-        """
+        """Add numbers as `RowKeys` does. Raises OverflowError for longer ones."""
         if not numbers:
             return
         records = np.zeros(len(numbers), dtype=_RECORD)
@@ -124,7 +119,7 @@ class RowKeys:
         self._sort_in(records[records["key"] != _NO_NUMBER])
 
     def add_ids(self, ids: Sequence[int], group: str) -> None:
-        """Add ids (0 to 10**18) of one group as the next rows, faster than texts. Do not mix ids and texts."""
+        """Add ids as `RowKeys` does."""
         records = np.zeros(len(ids), dtype=_RECORD)
         records["key"] = np.array(ids, dtype=np.uint64) + np.uint64(_NO_NUMBER + 1)
         records["group"] = self._groups.setdefault(group, len(self._groups))
@@ -157,7 +152,7 @@ class RowKeys:
         self._waiting_rows[bucket] = 0
 
     def duplicates(self) -> Iterator[tuple[int, int]]:
-        """Yield (index, index of the first row with the same number), from 0, in no certain order."""
+        """Yield duplicates as `RowKeys` does."""
         for bucket in range(_BUCKETS):
             if self._waiting[bucket]:
                 self._write(bucket)
@@ -174,11 +169,11 @@ class RowKeys:
                 first_rows = np.delete(records, later)
 
     def _batches(self, bucket: int) -> Iterator[Records]:
-        """Yield the records of a bucket in the order of the input, in batches of about `batch_rows`."""
+        """Yield the records of a bucket in the order of the input, in batches of about `BATCH_ROWS`."""
         batch: list[tuple[int, int]] = []
         for segment in self._segments[bucket]:
             batch.append(segment)
-            if sum(size for _, size in batch) >= self._batch_rows * _RECORD.itemsize:
+            if sum(size for _, size in batch) >= BATCH_ROWS * _RECORD.itemsize:
                 yield self._read(batch)
                 batch.clear()
         if batch:

@@ -135,7 +135,7 @@ class Work(Operator):
 
     def steer(self, key: Key) -> str:
         """Carry out a button's action and return the sentence to show."""
-        if self.ending or (self._pool is not None and self._pool.stopping):
+        if self.ending or (self._pool is not None and self._pool.halt.called):
             return "The run is ending."
         if key is Key.STOP:
             self.stop(Ending.PAGE)

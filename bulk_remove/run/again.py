@@ -46,6 +46,7 @@ from bulk_remove.ledger import (
     Outcomes,
     Planning,
     Reopening,
+    RowKeys,
     Sending,
     damage_as_error,
     facts_of,
@@ -54,7 +55,6 @@ from bulk_remove.ledger import (
     verify,
     was_approved,
 )
-from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
@@ -146,7 +146,8 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make the open numbers of an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
-    return replace(run.ready, phases=Reopening(run.ready.store).reopen(now_s))
+    Reopening(run.ready.store).reopen(now_s)
+    return replace(run.ready, phases=Outcomes(run.ready.store).phases())
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
@@ -427,7 +428,7 @@ def prepared_again(
         records = _Records()
         carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
-        phases = Reopening(store).reopen(now_s)
+        Reopening(store).reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
         writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
         waiting, requests = _to_ask(Reopening(store).waiting_numbers(), shape_of, writing)
@@ -452,7 +453,7 @@ def prepared_again(
         )
         planning.finish(counts_of(plan, earlier.kept))
         removals = removals_before(folder, plan.host, plan.campaign_ids, now_s)
-        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, phases)
+        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, Outcomes(store).phases())
 
 
 def _to_ask(

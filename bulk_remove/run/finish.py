@@ -43,8 +43,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Totals, WrittenFile, facts_of
-from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger import Outcomes, RecordCount, RowKeys, Totals, WrittenFile, facts_of
 from bulk_remove.report.csv import (
     read_rows,
     timestamp,

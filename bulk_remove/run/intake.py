@@ -9,10 +9,11 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from bulk_remove.core.columns import COUNTS_UP, find_condition_column, fold, phone_columns, says_keep
 from bulk_remove.core.conditions import (
@@ -36,11 +37,14 @@ from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan, only_
 from bulk_remove.core.spelling import EMPTY, reading, region_of
 from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
-from bulk_remove.ledger.distinct import NumberSet, RowKeys
+from bulk_remove.ledger import RowKeys
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.reader import Table as ReadTable
 from bulk_remove.run.folders import make_private
 from bulk_remove.settings import Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.ledger.distinct import NumberSet
 
 SHOWN_ROWS = 5
 MAX_CAMPAIGNS = 1000
@@ -458,14 +462,14 @@ class KeepLists:
     """The lists and all their numbers, as digits with the country code; internal numbers as they are."""
 
     lists: tuple[KeepList, ...] = ()
-    numbers: NumberSet = field(default_factory=lambda: NumberSet([]))
+    numbers: "NumberSet | None" = None
 
     def under(self, rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
         """Return a function that finds the indices of kept numbers in a sequence that was read by these rules.
 
         In doubt a number counts as kept: digits that are a number both with and without a country code.
         """
-        if not self.lists:
+        if (held := self.numbers) is None:
             return lambda _numbers: ()
         code = region_of(rules.region).country_code
         certain = Normaliser(rules).country_code_and_number
@@ -473,9 +477,9 @@ class KeepLists:
         def is_kept(number: str) -> bool:
             digits = certain(number)
             meanings = [digits] if digits else [number, code + number.lstrip("+"), code + number.lstrip("+0")]
-            return any(int(meaning) in self.numbers for meaning in meanings)
+            return any(int(meaning) in held for meaning in meanings)
 
-        return lambda numbers: [at for at in self.numbers.places(numbers, code) if is_kept(numbers[at])]
+        return lambda numbers: [at for at in held.places(numbers, code) if is_kept(numbers[at])]
 
 
 def read_keep_lists(settings: Settings, state_dir: Path) -> KeepLists:
@@ -525,7 +529,9 @@ def _opened(file: str, reading: ReadOptions) -> ReadTable:
     return table
 
 
-def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepList, ...], NumberSet]:
+def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepList, ...], "NumberSet"]:
+    from bulk_remove.ledger.distinct import NumberSet  # noqa: PLC0415 - numpy, for which few rows need not wait
+
     lists: list[KeepList] = []
 
     def numbers() -> Iterator[list[str]]:

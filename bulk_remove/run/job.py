@@ -88,7 +88,8 @@ from bulk_remove.run.prepare import (
 )
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
-from bulk_remove.sending.client import Client, SystemClock
+from bulk_remove.sending.client import Client
+from bulk_remove.sending.gate import SystemClock
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
@@ -479,10 +480,10 @@ async def carry_out(
     _learn(known, pool, prepared, ended_s)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING and pool.missing:
-        campaign, lately = pool.missing
+    if ending is Ending.MISSING and pool.books.missing:
+        campaign, lately = pool.books.missing
         guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
-    return Sent(ending, pool.fault, pool.snapshot(), guard)
+    return Sent(ending, pool.halt.fault, pool.snapshot(), guard)
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
@@ -495,12 +496,11 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
     """Send a canary to each named campaign and have it judged, unless it passed. With DONE the rest may follow."""
     settings, plan = ready.settings, ready.plan
-    if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
+    if not settings.canary or (canary := await journal.write(lambda steps: steps.canary())).passed:
         return Ending.DONE, None
-    at = await journal.write(lambda steps: steps.canary_campaign())
     several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
     mix, guard = Counter[Status](), None
-    for campaign in [*(each for each in several if each >= at), ""]:  # those before it have passed
+    for campaign in [*(each for each in several if each >= canary.campaign), ""]:  # those before it have passed
         if mix and not campaign:
             break
         # Without a name: one campaign, campaigns in a column, or a rerun, which has no planned chunks.
@@ -529,7 +529,7 @@ async def _try_canary(
         with operator.steering(pool):
             ending = await pool.try_canary(campaign)
     mix = Counter[Status]()
-    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+    if not campaign or campaign == (await journal.write(lambda steps: steps.canary())).campaign:
         for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
             mix[status_of(phase)] += count
     return ending, mix
@@ -537,14 +537,15 @@ async def _try_canary(
 
 def _learn(known: Learned, pool: Pool, prepared: Prepared, now_s: float) -> None:
     """Keep what a session learned about its host. A failure is only logged, because the report must be written."""
-    learned, settings = known, prepared.settings
-    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
-        learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
-    if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
-        learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    if pool.rate is not None:
-        numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
-        learned = paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
+    learned, settings, rate = known, prepared.settings, pool.gate.borne
+    longest_line, brackets = pool.books.line.longest, pool.books.writing.known
+    if longest_line != known.longest_line and (longest_line or 0) >= SHORTEST_LINE:
+        learned = replace(learned, longest_line=longest_line, line_at_s=now_s)
+    if settings.brackets is Brackets.AUTO and brackets != known.brackets:
+        learned = replace(learned, brackets=brackets, brackets_at_s=now_s)
+    if rate is not None:
+        numbers = size_learned(known.numbers, pool.books.size.most, settings.max_numbers_per_request)
+        learned = paced(learned, rate, settings.ceilings().rate, numbers, now_s)
     try:
         if learned != known:
             keep_learned(prepared.state_dir, prepared.plan.host, learned)

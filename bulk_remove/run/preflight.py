@@ -20,8 +20,8 @@ from bulk_remove.core.timeline import duration
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.folders import account_of, make_private
-from bulk_remove.sending.client import Client, Connection, SystemClock
-from bulk_remove.sending.gate import Account
+from bulk_remove.sending.client import Client, Connection
+from bulk_remove.sending.gate import Account, SystemClock
 from bulk_remove.settings import ALL, Address, Login, Settings
 
 T = TypeVar("T")

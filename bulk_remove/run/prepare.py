@@ -19,9 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
-from bulk_remove.ledger import Planning, Store, create
-from bulk_remove.ledger.distinct import RowKeys
-from bulk_remove.ledger.earlier import Removals
+from bulk_remove.ledger import Planning, Removals, RowKeys, Store, create
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
 from bulk_remove.run.folders import (
