@@ -599,7 +599,9 @@ class Settings:
     @property
     def rules(self) -> NumberRules:
         """How cells are read as numbers."""
-        return NumberRules(self.number_format, self.region, internal_numbers=self.internal_numbers is True)
+        auto = self.number_format is NumberFormat.AUTO
+        form = NumberFormat.NATIONAL if auto else self.number_format
+        return NumberRules(form, self.region, internal_numbers=self.internal_numbers is True)
 
     @property
     def limits(self) -> Limits:
