@@ -41,6 +41,7 @@ from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
+from bulk_remove.run.again import EarlierRun, check_same_server, find_run
 from bulk_remove.run.finish import Finished, Wanted
 from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
@@ -59,7 +60,6 @@ from bulk_remove.run.job import plan_files as _plan_files
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of, look_at, with_campaigns
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
-from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.run.saved import PLAN_MAX_AGE_S, load_plan, save_plan
 from bulk_remove.settings import (
     ALL,
@@ -245,8 +245,7 @@ async def remove_files(  # noqa: PLR0913 - six of them by name only
     report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), overwrite, given.files)
     job = _job(settings, server, replace(report, found=given.found))
     planning = partial(_plan_files, names, program.note, None)
-    async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
-        return await program.carried_out(run)
+    return await program.carried_out(plan_run(job, planning, program))
 
 
 async def run_plan(  # noqa: PLR0913 - six of them by name only
@@ -273,8 +272,7 @@ async def run_plan(  # noqa: PLR0913 - six of them by name only
     )
     job = replace(_job(saved.settings, server, report), saved=saved)
     planning = partial(_plan_files, saved.files, program.note, None)
-    async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
-        return await program.carried_out(run)
+    return await program.carried_out(plan_run(job, planning, program))
 
 
 async def resume(
@@ -302,8 +300,7 @@ async def resume(
         return _job(run.ready.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
 
     folder = find_run(server.folder, run_id)
-    async with enter_in_thread(plan_resume(folder, told, job_of, program)) as run:
-        return await program.carried_out(run)
+    return await program.carried_out(plan_resume(folder, told, job_of, program))
 
 
 async def rerun(
@@ -328,8 +325,7 @@ async def rerun(
     report = _report(output, Wanted(), overwrite, [name])
     place = (server.folder, server.destination)
     planning = plan_rerun(name, told, place, lambda rows: _job(rows.settings, server, report), program)
-    async with enter_in_thread(planning, program.cancel) as run:
-        return await program.carried_out(run)
+    return await program.carried_out(planning)
 
 
 def _job(settings: Settings, server: Server, report: ReportPlace | None = None) -> Job:
@@ -371,14 +367,15 @@ class _Program(Operator):
         """End the reading; nothing is left behind."""
         self._cancelled.set()
 
-    async def carried_out(self, run: Planned) -> Finished:
+    async def carried_out(self, planning: AbstractContextManager[Planned]) -> Finished:
         """Carry a run out. A cancellation stops the sending safely and is raised after the report is written."""
-        if run.ended:
-            return (await run.carry_out(self)).finished
-        approved = await run.ask(self)  # a cancellation ends this at once
-        done = await to_the_end(asyncio.create_task(approved.carry_out(self)), self.stop)
-        self.check()
-        return done.finished
+        async with enter_in_thread(planning, self.cancel) as run:
+            if run.ended:
+                return (await run.carry_out(self)).finished
+            approved = await run.ask(self)  # a cancellation ends this at once
+            done = await to_the_end(asyncio.create_task(approved.carry_out(self)), self.stop)
+            self.check()
+            return done.finished
 
     async def approve(self, run: Planned) -> Consent:
         """Ask the program to approve the plan. Raises GuardStop for False, TypeError for anything but a bool."""

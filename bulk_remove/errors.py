@@ -1,21 +1,5 @@
 """The errors that users see, with their exit codes.
 
-    BulkRemoveError
-    |-- UsageError            2    a flag, a variable or a setting
-    |-- InputError            4    the file cannot be used; nothing was sent
-    |   |-- OwnReportError         it is a report of this tool
-    |   `-- KeepListError          a --keep list cannot be used, whatever the input is
-    |-- GuardStop             5    stopped by a guard: before anything was sent, after the canary, or later
-    |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
-    |-- UnavailableError      7    the server stayed out of reach
-    |-- CampaignLockedError   8    another run is using the campaign
-    |-- RunLockedError        8    another process is using the run
-    |-- StorageError         10    the disk or the ledger failed
-    |   |-- AlteredLedgerError     the ledger is not as it was written
-    |   `-- AlteredReportError     a report is not as it was written
-    `-- StoppedError 129/130/143   SIGHUP, Ctrl-C or SIGTERM, safely
-    InvariantError           1     a bug of ours: the only case that shows a traceback
-
 A class has an exit code. An instance has two sentences: what is wrong, and what to do. They never contain an unmasked
 phone number, a URL with numbers, or a secret.
 
@@ -52,11 +36,6 @@ _QUOTE = "'"
 _COMMAND = re.compile("(bulk-remove [^`]*)")
 FIELDS = {"system": "url", "plan-max-age": "max_age_s"}
 """Field by flag (without dashes), where the two names differ; `bulk_remove.settings` adds its own."""
-
-
-def flag_of(field: str) -> str:
-    """Return the flag of a field, such as `--max-share` for `max_share`."""
-    return "--" + next((flag for flag, name in FIELDS.items() if name == field), field.replace("_", "-"))
 
 
 def in_python(text: str) -> str:

@@ -401,10 +401,6 @@ _input, _guard, _request, _retry, _connection = (partial(_declared, part) for pa
 _RERUN, _RESUME = Later.RERUN, Later.RESUME
 
 
-def _delimiter(value: str) -> str:
-    return {"tab": "\t", "\\t": "\t"}.get(value, value)
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a run reads, plans and sends. Each field is checked; the defaults are those of the command line.
@@ -432,7 +428,10 @@ class Settings:
     sheet: str | None = _input(None, place, "Read this sheet of a workbook: its name, or its place from 1.")
     encoding: str | None = _input(None, text, "Encoding of a CSV file, such as cp1250; detected by default.")
     delimiter: str | None = _input(
-        None, text, "Separator of a CSV file, a character or 'tab'; detected by default.", read=_delimiter
+        None,
+        text,
+        "Separator of a CSV file, a character or 'tab'; detected by default.",
+        read=lambda value: {"tab": "\t", "\\t": "\t"}.get(value, value),
     )
     has_header: bool | None = _input(
         None, yes_or_no, "Say whether the first row has the names of the columns.", flag="--header"
@@ -600,7 +599,9 @@ class Settings:
     @property
     def rules(self) -> NumberRules:
         """How cells are read as numbers."""
-        return NumberRules(self.number_format, self.region, internal_numbers=self.internal_numbers is True)
+        auto = self.number_format is NumberFormat.AUTO
+        form = NumberFormat.NATIONAL if auto else self.number_format
+        return NumberRules(form, self.region, internal_numbers=self.internal_numbers is True)
 
     @property
     def limits(self) -> Limits:

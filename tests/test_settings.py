@@ -13,7 +13,7 @@ from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.numbers import AlsoTry, Held, Rest
 from bulk_remove.core.throttle import Level
 from bulk_remove.core.timeline import Window
-from bulk_remove.errors import UsageError, flag_of, in_python
+from bulk_remove.errors import UsageError, in_python
 from bulk_remove.settings import SETTINGS, Address, Later, Settings
 from tests.language.texts import all_texts
 
@@ -89,7 +89,7 @@ def test_each_field_refuses_what_it_cannot_be_by_its_own_name_and_by_its_flag(na
         with pytest.raises(UsageError) as caught:
             Settings(**{**others, name: value})
         assert str(caught.value).startswith(f"{name} is "), value
-        assert caught.value.sentence.startswith(f"{flag_of(name)} is "), value
+        assert caught.value.sentence.startswith(f"{SETTINGS[name].flag} is "), value
 
 
 def test_a_share_in_percent_is_refused_with_how_it_is_written() -> None:
@@ -144,8 +144,8 @@ def test_a_region_that_there_is_not_is_refused(region: str) -> None:
 def test_each_field_has_a_flag_and_each_flag_leads_back_to_its_field() -> None:
     flags = {flag for param in settings_of(program).values() for flag in param.opts}
     for field in fields(Settings):
-        assert flag_of(field.name) in flags
-        assert in_python(f"Check {flag_of(field.name)}.") == f"Check {field.name}."
+        assert SETTINGS[field.name].flag in flags
+        assert in_python(f"Check {SETTINGS[field.name].flag}.") == f"Check {field.name}."
 
 
 @pytest.mark.parametrize(("command", "later"), [("run", Later.NEVER), ("rerun", Later.RERUN), ("resume", Later.RESUME)])
@@ -230,6 +230,7 @@ def test_the_form_is_that_of_the_records_unless_it_was_given() -> None:
     assert (found.number_format, found.also_try) == (NumberFormat.NATIONAL, (PLUS, ZEROS))
     given = Settings("00001", number_format=NumberFormat.DIGITS)
     assert given.in_forms_of(held) == given
+    assert Settings("00001", number_format=NumberFormat.AUTO).rules.number_format is NumberFormat.NATIONAL
     unseen = Settings("00001").in_forms_of({})
     assert (unseen.number_format, unseen.also_try, unseen.internal_numbers) == (NumberFormat.NATIONAL, (), None)
 

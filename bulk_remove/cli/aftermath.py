@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bulk_remove.cli.given import AftermathOptions
 from bulk_remove.cli.signals import exit_of
@@ -41,7 +40,7 @@ def in_short(run: PastRun) -> Iterator[str]:
         run_id=run.run_id,
         when=local(run.told.facts.created_at_s),
         where=where,
-        rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
+        rows=counted(run.plan.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
     )
     if run.rehearsal:
@@ -64,16 +63,13 @@ def in_short(run: PastRun) -> Iterator[str]:
     yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)
 
 
-class _RunLog(logging.FileHandler):
-    """A log readable only by its owner. If it can no longer be written, the run continues: the ledger is the proof."""
+class _RunLog(logging.StreamHandler[TextIO]):
+    """A run's log. If it can no longer be written, the run continues: the ledger is the proof."""
 
-    def __init__(self, path: Path, screen: Screen) -> None:
-        super().__init__(path, encoding="utf-8")
+    def __init__(self, file: TextIO, screen: Screen) -> None:
+        super().__init__(file)
         self._screen = screen
         self._told = False
-
-    def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", newline="\n", opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
         """Say once that the log is no longer written."""
@@ -109,12 +105,15 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
     """Write the run's log in its folder, as text or JSON lines. Raises StorageError if it cannot be written."""
     log = logging.getLogger("bulk_remove")
     try:
-        handler = _RunLog(folder / "run.log", screen)
+        file = open(  # noqa: SIM115 - closed below
+            folder / "run.log", "a", encoding="utf-8", errors="replace", newline="\n", opener=private
+        )
     except OSError as error:
         raise StorageError(
             phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
             "Check free space and permissions.",
         ) from None
+    handler = _RunLog(file, screen)
     handler.setFormatter(_Lines(folder.name if log_format == "json" else ""))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -122,9 +121,10 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
         yield
     finally:
         log.removeHandler(handler)
+        handler.close()
         # After a full disk the buffer still has text, and closing tries to write it again.
         with suppress(OSError):
-            handler.close()
+            file.close()
 
 
 def _receivers(urls: Sequence[str]) -> list[Any]:

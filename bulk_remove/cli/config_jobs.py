@@ -27,7 +27,6 @@ from bulk_remove.cli.help_pages import LANGUAGE
 from bulk_remove.cli.profiles import (
     PASSWORD,
     SOURCES,
-    is_setting,
     key_of,
     profile_of,
     settings_of,
@@ -84,12 +83,14 @@ def _why(ctx: click.Context) -> str:
 
 def _rows(ctx: click.Context, typed: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     for param in ctx.command.get_params(ctx):
-        if is_setting(param):
+        if key := key_of(param):
             place = untyped_place(ctx, param)
             if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
-                yield key_of(param), _shown(param, typed[str(param.name)]), _flag(param)
+                flag = isinstance(param, click.Option)
+                where = say("flag {flag}", flag=param.opts[0]) if flag else translated("argument")
+                yield key, _shown(param, typed[str(param.name)]), where
             else:
-                yield key_of(param), _shown(param, _as_written(ctx, param)), place or translated("default")
+                yield key, _shown(param, _as_written(ctx, param)), place or translated("default")
 
 
 def untyped_notes() -> Iterator[str]:
@@ -99,9 +100,10 @@ def untyped_notes() -> Iterator[str]:
     told: dict[str, list[str]] = {}
     for param in ctx.command.get_params(ctx):
         source = ctx.get_parameter_source(str(param.name))
-        if is_setting(param) and source in {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP}:
-            table = profile.entries[key_of(param)].table if source is ParameterSource.DEFAULT_MAP else ""
-            told.setdefault(table, []).append(f"{key_of(param)} = {_shown(param, _as_written(ctx, param))}")
+        key = key_of(param)
+        if key and source in {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP}:
+            table = profile.entries[key].table if source is ParameterSource.DEFAULT_MAP else ""
+            told.setdefault(table, []).append(f"{key} = {_shown(param, _as_written(ctx, param))}")
     for table, listed in told.items():
         settings = ", ".join(listed)
         if not table:
@@ -115,10 +117,6 @@ def untyped_notes() -> Iterator[str]:
             file=profile.file,
             settings=settings,
         )
-
-
-def _flag(param: click.Parameter) -> str:
-    return say("flag {flag}", flag=param.opts[0]) if isinstance(param, click.Option) else translated("argument")
 
 
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:

@@ -221,16 +221,6 @@ class RerunOptions(ResumeOptions):
     earlier: str
 
 
-@dataclass(frozen=True, slots=True)
-class InboxOptions:
-    """The options of `inbox`, with those for each file's run and for the runs to resume."""
-
-    run: RunOptions
-    resume: ResumeOptions
-    folder: Path
-    settle: float
-
-
 def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
     """Return a command's options as a value of `kind`, from click's values.
 
@@ -398,25 +388,24 @@ def _service(server: str) -> str:
 @contextmanager
 def _keyring(*, needed: bool = True) -> Iterator[Any]:
     """Give the keyring module, or None if it is not installed and not `needed`. Turns its errors into UsageError."""
-    module: Any = None
-    failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
     try:
         import keyring  # noqa: PLC0415 - an extra, and slow to load
         import keyring.errors  # noqa: PLC0415 - likewise
 
         keyring.get_keyring()  # chooses the backend, which may be missing
-        module, failures = keyring, (*failures, keyring.errors.KeyringError)
     except (ImportError, AttributeError, ValueError, RuntimeError, OSError) as error:
         if not isinstance(error, ModuleNotFoundError) or error.name != "keyring":
             raise _unusable(error) from None
-    if module is None and needed:
-        raise UsageError(
-            "The system keyring needs the package keyring, which is not installed.",
-            phrase("Install it with pip install 'bulk-remove[keyring]', or {elsewhere}", elsewhere=_ELSEWHERE),
-        )
+        if needed:
+            raise UsageError(
+                "The system keyring needs the package keyring, which is not installed.",
+                phrase("Install it with pip install 'bulk-remove[keyring]', or {elsewhere}", elsewhere=_ELSEWHERE),
+            ) from None
+        yield None
+        return
     try:
-        yield module
-    except failures as error:
+        yield keyring
+    except (OSError, RuntimeError, keyring.errors.KeyringError) as error:
         raise _unusable(error) from None
 
 

@@ -22,7 +22,6 @@ from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.given import (
     AftermathOptions,
-    InboxOptions,
     PlanOptions,
     ReportOptions,
     RerunOptions,
@@ -55,6 +54,7 @@ from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableErr
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
+from bulk_remove.run.again import EarlierRows, EarlierRun, find_run, is_report
 from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
@@ -98,8 +98,6 @@ from bulk_remove.run.preflight import (
     with_campaigns,
 )
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
-from bulk_remove.run.rerun import EarlierRows, is_report
-from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
@@ -238,7 +236,7 @@ def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
 
 def _answer(pool: Pool, key: Key) -> str:
     """Carry out a key's order; return the sentence to show."""
-    if pool.stopping:
+    if pool.halt.called:
         return "Already stopping. Press Ctrl-C again to stop at once."
     if key is Key.STOP:
         pool.stop(Ending.KEY)
@@ -281,7 +279,7 @@ def plan_job(**given: Any) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.removals))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
@@ -477,15 +475,17 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
 
 def inbox_job(**given: Any) -> int:
     """Run the files of an inbox; return their worst exit code. Raises BulkRemoveError when it cannot begin."""
-    options, screen = take(InboxOptions, given), Screen()
-    options = replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN))
-    with aftermath(screen, options.run.aftermath) as after:
-        after.code = _spend(screen, options, after)
+    run, resume, screen = take(RunOptions, given), take(ResumeOptions, given, *_OF_ITS_OWN), Screen()
+    with aftermath(screen, run.aftermath) as after:
+        after.code = _spend(screen, run, resume, (given["folder"], given["settle"]), after)
     return after.code
 
 
-def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
-    run = options.run
+def _spend(
+    screen: Screen, run: RunOptions, resume: ResumeOptions, drop: tuple[Path, float], after: Aftermath
+) -> ExitCode:
+    """Run the files of a drop folder, which is named with the seconds in which a file must not have changed."""
+    folder, settle_s = drop
     if not run.report.yes:
         raise UsageError(
             "An inbox removes without asking, so it needs --yes.", "Try a file with plan first, then add --yes."
@@ -497,16 +497,16 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
         raise UsageError("An inbox does not accept --campaign all.", "Name the campaigns: --campaign 00001,00002.")
     held = [*settings.campaigns]
     with (
-        Inbox(options.folder) as inbox,
+        Inbox(folder) as inbox,
         lock_inbox(run.state_dir, inbox.folder),
         lock_campaigns(run.state_dir, address.host, held),
     ):
         night = Night(
             inbox,
-            NightRules(settings, address.host, run.state_dir, options.settle, run.until),
+            NightRules(settings, address.host, run.state_dir, settle_s, run.until),
             screen,
             lambda path, copy: _run_file(screen, replace(run, files=(str(path),), copy=copy), held),
-            lambda folder: _resume_file(screen, options.resume, folder, held),
+            lambda folder: _resume_file(screen, resume, folder, held),
         )
         try:
             night.spend()

@@ -19,7 +19,6 @@ from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
-from bulk_remove.run.folders import default_state_dir, join, leave
 from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -52,7 +51,9 @@ class Age(Duration):
 
 
 def _option(*names: str, **properties: Any) -> click.Option:
-    """Return an option that is also an environment variable."""
+    """Return an option that is also an environment variable; its help shows a default that is text or a number."""
+    default = properties.get("default")
+    properties["show_default"] = default not in ("", None) and not isinstance(default, bool)
     variable = f"BULK_REMOVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.Option(names, envvar=variable, **properties)
 
@@ -67,6 +68,8 @@ _WITH_PASSWORD = re.compile("//[^/@]*:[^/@]*@|[?&]password=")
 
 def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Return the option's value. Share the state folder by a database once both options are known, in either order."""
+    from bulk_remove.run.folders import default_state_dir, join, leave  # noqa: PLC0415 - --help answers at once
+
     if ctx.resilient_parsing:
         return value
     if param.name == "state_dir":
@@ -177,7 +180,7 @@ def setting_option(setting: Setting, *, again: bool = False) -> click.Option:
     if bool in setting.kinds and (setting.later or setting.default is None):
         flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
     elif not again and not properties.keys() & {"multiple", "is_flag"}:
-        properties |= {"default": default, "show_default": default not in ("", None)}
+        properties["default"] = default
     if setting.metavar:
         properties["metavar"] = setting.metavar
     help_text = (again and setting.again) or setting.help
@@ -293,7 +296,6 @@ _LOOK_MAX = _option(
     "--look-max",
     type=click.IntRange(1),
     default=100_000,
-    show_default=True,
     help="Do not list campaigns with more records than this.",
 )
 _AFTERMATH = (
@@ -302,7 +304,6 @@ _AFTERMATH = (
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
-        show_default=True,
         help="Write the run's log as text, or as one JSON object a line.",
     ),
     _option("--metrics-file", type=_NEW_FILE, help="Write figures for node_exporter to this .prom file at the end."),
@@ -316,7 +317,6 @@ _AFTERMATH = (
         "--notify-on",
         type=click.Choice(["problem", "always"]),
         default="problem",
-        show_default=True,
         help="Notify if the exit code is not 0, or always.",
     ),
 )
@@ -364,7 +364,6 @@ RUN = (
         "--plan-max-age",
         type=Age(),
         default="24h",
-        show_default=True,
         help="Refuse a saved plan that is older than this.",
     ),
     click.Option(
@@ -429,7 +428,6 @@ INBOX = (
         "--settle",
         type=Duration(),
         default="10s",
-        show_default=True,
         help="Take a file only after it has not changed for this long.",
     ),
     click.Option(_YES, is_flag=True, help="Needed: an inbox removes without asking."),

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bulk_remove.cli.aftermath import in_short
@@ -24,22 +24,27 @@ from bulk_remove.errors import (
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place, planner_told
+from bulk_remove.run.again import close_run, ended_run, find_run
 from bulk_remove.run.finish import write_again
-from bulk_remove.run.folders import run_folders
+from bulk_remove.run.folders import delete_run, run_folders
 from bulk_remove.run.past import (
     Doomed,
+    Explained,
+    Found,
     PastRun,
-    delete,
+    Proven,
     details_as_json,
+    explain_number,
+    explained_as_json,
     local,
     past_run,
     past_runs,
+    proof_as_json,
     prunable,
     run_as_json,
+    verify_run,
 )
 from bulk_remove.run.places import Owner, check_replaceable
-from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
-from bulk_remove.run.resume import close_run, ended_run, find_run
 
 
 def list_job(*, state_dir: Path, as_json: bool) -> int:
@@ -151,7 +156,7 @@ def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> 
 
 def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
-        delete(one)
+        delete_run(one.run.folder)
     except RunLockedError as error:
         screen.note(phrase("{problem} It is not deleted.", problem=ours(error.sentence)))
         return False
@@ -202,8 +207,9 @@ def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
         if reason := run.settings.get("reason"):
             yield phrase("Reason: {reason}", reason=reason)
-        yield phrase("Sent as: {user}", user=run.user)
-        for planner in planner_told(run.planned):
+        destination = run.told.facts.destination
+        yield phrase("Sent as: {user}", user=destination.user)
+        for planner in planner_told(destination.planned):
             yield phrase("Planned: {planner}", planner=planner)
         for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
@@ -214,11 +220,15 @@ def _in_full(run: PastRun) -> Iterator[str]:
                 size=counted(source.size_bytes, "{count:,} byte", "{count:,} bytes"),
                 sha256=source.sha256,
             )
-        for campaign, held in run.held.items():
-            told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
-        yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
-        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
+        for each in [each for each in run.plan.campaigns if each.held]:
+            told = told_forms(each.held, run.settings.get("region", "PL"))
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=each.campaign, forms=told)
+        yield phrase(
+            "Duplicates: {duplicates}", duplicates=counted(run.plan.duplicates, "{count:,} row", "{count:,} rows")
+        )
+        kinds = [phrase("{count:,} x {kind}", count=run.faults[kind], kind=ours(kind)) for kind in sorted(run.faults)]
+        faults = phrase("; without verdicts: {listed}", listed=joined(", ", kinds)) if kinds else ""
+        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=faults)
         for session in run.told.sessions:
             ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
             lasted = f" ({duration(session.ended_at_s - session.began_at_s)})" if session.ended_at_s is not None else ""
@@ -236,11 +246,6 @@ def _in_full(run: PastRun) -> Iterator[str]:
     yield phrase("Folder: {folder}", folder=run.folder)
     for path in run.reports:
         yield phrase("Report: {path}{state}", path=path, state="" if path.exists() else phrase(" (gone)"))
-
-
-def _faults(faults: Mapping[str, int]) -> str:
-    told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
-    return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
 def explain_job(*, number: str, campaign: str | None, state_dir: Path, as_json: bool) -> int:
@@ -297,7 +302,9 @@ def _explained(one: Explained) -> Iterator[str]:
         if one.sound.unproved:
             told = "    its ledger is as it was written, but its last session is not proved yet"
         yield phrase(told)
-    yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
+    yield from (
+        phrase("    {line}", line=line) for line in _rows(one.trace, [each.file for each in one.run.plan.keep.lists])
+    )
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
 

@@ -28,7 +28,6 @@ from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
 from bulk_remove.errors import UsageError
 from bulk_remove.language import Phrase, joined, ours, phrase, translated
-from bulk_remove.run.folders import default_config_file, default_state_dir, run_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +210,16 @@ def settings_of(command: click.Command) -> Mapping[str, click.Parameter]:
             for key, param in settings_of(each).items():
                 found.setdefault(key, param)  # from the first command, `plan` or `run`, whose options have defaults
         return found
-    return {key_of(param): param for param in command.params if is_setting(param)}
-
-
-def is_setting(param: click.Parameter) -> bool:
-    """Return whether the file may set an option: only if it has a variable. `--yes` has none."""
-    return bool(param.envvar) and param.name not in CHOOSERS
+    return {key: param for param in command.params if (key := key_of(param))}
 
 
 def key_of(param: click.Parameter) -> str:
-    """Return an option's key in the file: its flag with underscores."""
+    """Return an option's key in the file: its flag with underscores. It is empty if the file may not set the option.
+
+    The file may set it only if it has a variable. `--yes` has none.
+    """
+    if not param.envvar or param.name in CHOOSERS:
+        return ""
     flag = next((name for name in param.opts if name.startswith("--")), param.opts[0])
     return flag.removeprefix("--").replace("-", "_")
 
@@ -253,10 +252,11 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
         each: _table(file, f"profile.{each}", table, known)
         for each, table in _dict(Entry(file, "", "profile"), tables.get("profile", {})).items()
     }
-    chosen = name or _default_of(file, tables)
-    if not chosen:
-        return Profile(file, there=True, entries=defaults)
-    if chosen not in profiles and new:
+    chosen = name or tables.get(_DEFAULT, "")
+    if not isinstance(chosen, str):
+        hint = phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
+        raise Entry(file, "", _DEFAULT).error("is not text", hint)
+    if not chosen or (chosen not in profiles and new):
         return Profile(file, chosen, there=True, entries=defaults)
     if chosen not in profiles:
         asked = phrase("There is no [profile.{chosen}] in {file}", chosen=chosen, file=file)
@@ -273,15 +273,6 @@ def profiles_in(file: Path) -> list[str]:
     """Return the names of a file's profiles. Raises UsageError."""
     profiles = (read_config(file) or {}).get("profile", {})
     return [*_dict(Entry(file, "", "profile"), profiles)]
-
-
-def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
-    chosen = tables.get(_DEFAULT, "")
-    if not isinstance(chosen, str):
-        raise Entry(file, "", _DEFAULT).error(
-            "is not text", phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
-        )
-    return chosen
 
 
 def _dict(place: Entry, table: object) -> dict[str, Any]:
@@ -331,9 +322,16 @@ _NEAREST_FIRST = (
 )
 
 
+def config_file() -> Path:
+    """Return the path of the settings file at the platform's place."""
+    from bulk_remove.run.folders import default_config_file  # noqa: PLC0415 - --help answers at once
+
+    return default_config_file()
+
+
 def profile_of(ctx: click.Context) -> Profile:
     """Return the profile of the running command."""
-    return ctx.find_object(Profile) or Profile(default_config_file())
+    return ctx.find_object(Profile) or Profile(config_file())
 
 
 def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -342,10 +340,10 @@ def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     if "config" in known and "profile" in known and not ctx.resilient_parsing:
         new = isinstance(ctx.command, Configured) and ctx.command.makes_profiles
         settings = settings_of(ctx.find_root().command)
-        file, needed = known["config"] or default_config_file(), known["config"] is not None
+        file, needed = known["config"] or config_file(), known["config"] is not None
         ctx.obj = profile = load(file, known["profile"] or "", settings, needed=needed, new=new)
-        keys = {key_of(each): each.name for each in ctx.command.get_params(ctx) if is_setting(each)}
-        ctx.default_map = {str(keys[key]): entry.value for key, entry in profile.entries.items() if key in keys}
+        named = ((str(each.name), profile.entries.get(key_of(each))) for each in ctx.command.get_params(ctx))
+        ctx.default_map = {name: entry.value for name, entry in named if entry}
     return value
 
 
@@ -376,14 +374,15 @@ class Configured(Helpful):
     """Whether the chosen profile, and its file, may be missing."""
 
     def __init__(self, name: str | None = None, *, params: Sequence[click.Parameter] = (), **properties: Any) -> None:
-        choice = CHOICE if any(map(is_setting, params)) else ()
+        choice = CHOICE if any(map(key_of, params)) else ()
         super().__init__(name, params=[*params, *choice], **properties)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of mutually exclusive ones, keep the one from the closest source."""
-        if not ctx.resilient_parsing:
-            _check_variables(ctx)
-            check_words(self, ctx, args)
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        _check_variables(ctx)
+        check_words(self, ctx, args)
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
@@ -391,13 +390,12 @@ class Configured(Helpful):
         for param in self.get_params(ctx):
             name = str(param.name)
             if name in ADDED_UP:
-                if not ctx.resilient_parsing:
-                    told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
-                    kept = entries[name].value if name in entries else ()
-                    ctx.params[name] = tuple(dict.fromkeys((*ctx.params[name], *told, *kept)))
+                told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
+                kept = entries[name].value if name in entries else ()
+                ctx.params[name] = tuple(dict.fromkeys((*ctx.params[name], *told, *kept)))
             elif (
                 given("profile") is ParameterSource.COMMANDLINE
-                and is_setting(param)
+                and key_of(param)
                 and given(name) is ParameterSource.ENVIRONMENT
             ):
                 _note_overruled(entries, param)  # the variable may have been forgotten
@@ -584,6 +582,8 @@ class RunId(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's own signature
         """Return the ids that begin with `incomplete`."""
+        from bulk_remove.run.folders import run_folders  # noqa: PLC0415 - --help answers at once
+
         with suppress(OSError):
             names = [folder.name for folder in reversed(run_folders(_state_dir(ctx)))]
             return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -600,9 +600,11 @@ class RunOrReport(RunId):
 
 def _state_dir(ctx: click.Context) -> Path:
     """Return the folder of runs from the command line or the environment, the profile, or the default."""
+    from bulk_remove.run.folders import default_state_dir  # noqa: PLC0415 - --help answers at once
+
     place = ctx.params.get("state_dir")
     with suppress(UsageError):  # an error in the file is reported when a command runs
-        file, name = ctx.params.get("config") or default_config_file(), ctx.params.get("profile") or ""
+        file, name = ctx.params.get("config") or config_file(), ctx.params.get("profile") or ""
         entries = load(file, name, settings_of(ctx.find_root().command), needed=False).entries
         place = place or (entries["state_dir"].value if "state_dir" in entries else None)
     return Path(place) if place else default_state_dir()

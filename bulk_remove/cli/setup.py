@@ -28,7 +28,6 @@ from bulk_remove.cli.profiles import (
     PASSWORD,
     RIVALS,
     SOURCES,
-    is_setting,
     key_of,
     load,
     profile_of,
@@ -133,7 +132,9 @@ def set_up(screen: Screen, ctx: click.Context, options: AccessOptions) -> str:
     _write(screen, file, answers)
     if overruled:
         screen.note("BULK_REMOVE_PASSWORD is set and overrides the stored password: unset it.")
-    _check(ctx, file, answers.profile)
+    words = ["--config", str(file), "--profile", answers.profile]
+    with program.commands["check"].make_context("check", words, parent=ctx.find_root()) as own:
+        own.command.invoke(own)
     return answers.profile
 
 
@@ -178,15 +179,11 @@ def _server(screen: Screen, default: str) -> tuple[str, Address]:
             screen.note("A system or an address is needed.")
             continue
         try:
-            return text, _address(text)
+            if "." in text or "://" in text:
+                return text, Address.parse(text if "://" in text else f"https://{text}")
+            return text, Address.of_system(text)
         except UsageError as error:
             screen.error(error)
-
-
-def _address(text: str) -> Address:
-    if "://" in text:
-        return Address.parse(text)
-    return Address.parse(f"https://{text}") if "." in text else Address.of_system(text)
 
 
 def _context_of(ctx: click.Context, address: Address) -> click.Context:
@@ -280,10 +277,10 @@ def _typed(ctx: click.Context) -> dict[str, Any]:
     asked = {"system", "url", "user", "campaign", LANGUAGE}
     typed: dict[str, Any] = {}
     for param in ctx.command.get_params(ctx):
-        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+        key = key_of(param)
+        if key and key not in asked and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
             value = ctx.params[str(param.name)]
-            value = str(Path(value).absolute()) if isinstance(param.type, click.Path) else value
-            typed |= {} if key_of(param) in asked else {key_of(param): value}
+            typed[key] = str(Path(value).absolute()) if isinstance(param.type, click.Path) else value
     return typed
 
 
@@ -359,13 +356,6 @@ def _write_file(named: Path, place: Path, text: str, mode: int | None = None) ->
         ) from None
 
 
-def _check(ctx: click.Context, file: Path, name: str) -> None:
-    """Run `check` with the new profile, as it would be typed. Raises what `check` raises."""
-    words = ["--config", str(file), "--profile", name]
-    with program.commands["check"].make_context("check", words, parent=ctx.find_root()) as own:
-        own.command.invoke(own)
-
-
 def _tell_next(screen: Screen, name: str) -> None:
     """Show the commands to go on with."""
     ctx = click.get_current_context()
@@ -410,7 +400,8 @@ def _options(root: click.Context, words: Sequence[str]) -> Iterator[RunOptions]:
 def _with_server(screen: Screen, root: click.Context, words: Words) -> Words:
     """Return the words with a profile that has a server, a user and a password; one is set up if there is none."""
     try:
-        _check_login(root, words)
+        with _options(root, ["-", *words]) as options:
+            options.user.login(options.server.address())
     except UsageError as error:
         profile = profile_of(click.get_current_context())
         names = [] if profile.name or "--profile" in words else profiles_in(profile.file)
@@ -428,11 +419,6 @@ def offer_setup(screen: Screen, ctx: click.Context, words: Words) -> str:
         raise UsageError("There is no server, user and password yet.", "Set them up with: bulk-remove setup")
     with program.commands["setup"].make_context("setup", [*words], parent=ctx.find_root()) as own:
         return set_up(screen, own, take(AccessOptions, own.params))
-
-
-def _check_login(root: click.Context, words: Words) -> None:
-    with _options(root, ["-", *words]) as options:
-        options.user.login(options.server.address())
 
 
 def _profile(screen: Screen, names: Sequence[str]) -> str:
@@ -477,30 +463,26 @@ def _column(screen: Screen, root: click.Context, file: str, words: Words) -> Wor
     while True:
         flags = [word for pair in chosen.items() for word in pair]
         try:
-            table = _opened(root, [file, *words, *flags])
+            with _options(root, [file, *words, *flags]) as options:
+                settings = options.given.settings(campaign=NO_CAMPAIGN, campaign_column=None)
+                table = open_table(file, reading_of(settings, options.state_dir))
             _show(screen, table)
-            question = "Enter if this is right, else the column (name or position), sheet NAME, or file"
+            fits, question = True, "Enter if this is right, else the column (name or position), sheet NAME, or file"
         except InputError as error:
             screen.error(error)
             if isinstance(error, OwnReportError | KeepListError):
                 return None
-            table, question = None, "The column (name or position), sheet NAME, or Enter for another file"
+            fits, question = False, "The column (name or position), sheet NAME, or Enter for another file"
         answer = ask(question)
         first, _, rest = answer.partition(" ")
         if not answer:
-            return flags if table else None
+            return flags if fits else None
         if answer.casefold() in {"file", translated("file")}:
             return None
         if rest and first.casefold() in {"sheet", translated("sheet")}:
             chosen = {"--sheet": rest.strip()}
         else:
             chosen["--column"] = answer
-
-
-def _opened(root: click.Context, words: Words) -> Table:
-    with _options(root, words) as options:
-        settings = options.given.settings(campaign=NO_CAMPAIGN, campaign_column=None)
-        return open_table(words[0], reading_of(settings, options.state_dir))
 
 
 def _show(screen: Screen, table: Table) -> None:

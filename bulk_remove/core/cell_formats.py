@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import dropwhile
+from operator import eq, ge, gt, le, lt, ne
 from typing import NamedTuple
 
 _BUILT_IN = {
@@ -32,14 +33,7 @@ _TOKEN = re.compile(
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]{1,18}(?:\.[0-9]{1,18})?)")
 _BEHIND = re.compile(r"(?<=0),+(?=\.|$)")
 _ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
-_COMPARED = {
-    "<": lambda value, bound: value < bound,
-    ">": lambda value, bound: value > bound,
-    "=": lambda value, bound: value == bound,
-    "<=": lambda value, bound: value <= bound,
-    ">=": lambda value, bound: value >= bound,
-    "<>": lambda value, bound: value != bound,
-}
+_COMPARED = {"<": lt, ">": gt, "=": eq, "<=": le, ">=": ge, "<>": ne}
 _SCIENTIFIC = re.compile(r"\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
 _ZEROS_BEHIND = re.compile(r"[.,]0+(?=[^0-9]*$)")
 _OVERFLOWING = "#"
@@ -103,30 +97,22 @@ class CellFormat:
 
     def shown(self, value: float | str) -> str | None:
         """Return what is shown for a value, None if that is the value itself, however its digits are grouped."""
-        text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
+        if isinstance(value, str):
+            section = self._for_text()
+            told = section.tokens if section else (_Token("text"),)
+            text = "".join(value if kind == "text" else text for kind, text in told if kind in {"text", "literal"})
+        elif section := self._for_number(value):
+            text = ("-" if value < 0 and section is self.sections[0] else "") + _written(section, abs(value))
+        else:
+            text = _OVERFLOWING
         if not text.strip():
             return "" if str(value).strip() else None
         return None if _is_same(text, value if isinstance(value, str) else _plain(value)) else text
-
-    def _shown_text(self, value: str) -> str:
-        section = self._for_text()
-        if section is None:
-            return value
-        return "".join(
-            value if kind == "text" else text for kind, text in section.tokens if kind in {"text", "literal"}
-        )
 
     def _for_text(self) -> _Section | None:
         """Return the section for text, None if text is shown unchanged."""
         last = self.sections[-1]
         return last if len(self.sections) == _MOST_SECTIONS or any(kind == "text" for kind, _ in last.tokens) else None
-
-    def _shown_number(self, value: float) -> str:
-        section = self._for_number(value)
-        if section is None:
-            return _OVERFLOWING
-        sign = "-" if value < 0 and section is self.sections[0] else ""
-        return sign + _written(section, abs(value))
 
     def _for_number(self, value: float) -> _Section | None:
         numeric = self.sections[: _MOST_SECTIONS - 1]

@@ -36,8 +36,6 @@ MAX_NUMBERS_PER_REQUEST = 900
 _ENCODED = "phone_number%5B%5D="
 _KEY = {Brackets.AUTO: _ENCODED, Brackets.ENCODED: _ENCODED, Brackets.RAW: "phone_number[]="}
 _ADDITIONAL = "search_in_additional_numbers=true"
-_METHOD = "DELETE "
-_VERSION = " HTTP/1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +66,16 @@ class RequestShape:
                 phrase("Give at least {line_bytes} bytes.", line_bytes=self.line_bytes("0" * 16)),
             )
 
-    @property
-    def path(self) -> str:
-        """The path of the call, without the query."""
-        return f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
-
-    @property
-    def _start(self) -> str:
-        """The target before the first number. The flag is first: PHP drops the last variables of too many."""
-        return f"{self.path}?{_ADDITIONAL}&" if self.additional_numbers else f"{self.path}?"
-
     def target(self, numbers: Iterable[str]) -> str:
         """Return path and query as sent. A plus is written `%2B`: a raw plus means a space."""
+        path = f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
         key = _KEY[self.brackets]
-        return f"{self._start}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
+        first = f"{_ADDITIONAL}&" if self.additional_numbers else ""  # PHP drops the last variables of too many
+        return f"{path}?{first}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
 
     def line_bytes(self, *numbers: str) -> int:
         """Return the length of the whole request line for these numbers, in bytes."""
-        return len(_METHOD) + len(self.target(numbers)) + len(_VERSION)
+        return len(f"DELETE {self.target(numbers)} HTTP/1.1")
 
     def number_bytes(self, number: str) -> int:
         """Return the bytes that one number adds to the request line, with its `&` (or `?`)."""
@@ -99,14 +89,11 @@ class RequestShape:
     @property
     def room_bytes(self) -> int:
         """The bytes that all numbers of one request may add together."""
-        return self.max_request_line - len(_METHOD) - len(self._start) + 1 - len(_VERSION)
+        return self.max_request_line - self.line_bytes() + self.number_bytes("")
 
 
 class Packer:
-    """Cuts numbers, in order, into as few requests as possible.
-
-    Filling each request until the next number does not fit is optimal when the order is fixed.
-    """
+    """Cuts numbers, in order, into as few requests as possible: each is filled until the next number does not fit."""
 
     def __init__(self, shape: RequestShape) -> None:
         self.shape = shape
@@ -255,33 +242,26 @@ def writing_of(chosen: Brackets, known: Brackets | None) -> Writing:
     return Writing(known or Brackets.ENCODED, known, settled=False)
 
 
-FAILURES_OF_LENGTH = 2
-"""So many requests must fail, and all their parts succeed, before the length is blamed."""
+FAILURES_OF_LENGTH = 2  # so many requests must fail, and all their parts succeed, before the length is blamed
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A failed request of `numbers` numbers; it and its parts failed `failures` times.
-
-    `parts` are the ids of its chunks that have no answer yet. `line` is the longest line of those that were answered.
-    """
+    """A failed request of `numbers` numbers."""
 
     numbers: int
-    failures: int
-    parts: frozenset[int]
-    line: int = 0
+    failures: int  # of it and its parts
+    parts: frozenset[int]  # the ids of its chunks that have no answer yet
+    line: int = 0  # the longest line of those that were answered
 
 
 @dataclass(frozen=True, slots=True)
 class LineLength:
-    """What is known about the line length. `longest` is the limit, None while no limit is known.
+    """What is known about the line length."""
 
-    `most_answered` is the largest count of numbers in an answered request. `splits` has the ids of the parts as keys.
-    """
-
-    longest: int | None = None
-    most_answered: int = 0
-    splits: Mapping[int, Split] = field(default_factory=dict)
+    longest: int | None = None  # the limit, None while no limit is known
+    most_answered: int = 0  # the largest count of numbers in an answered request
+    splits: Mapping[int, Split] = field(default_factory=dict)  # by the ids of the parts
     failures: int = 0
 
     def told_apart(self, chunk_id: int) -> bool:
@@ -309,10 +289,7 @@ class LineLength:
         return known.at_most(split.line) if known.failures >= FAILURES_OF_LENGTH else known
 
     def parted(self, chunk_id: int, parts: Sequence[int], numbers: int, *, suspect: bool) -> "LineLength":
-        """Return the state after a request was split; `suspect` if it failed like one whose line is too long.
-
-        A request that was split before it was sent is not suspect.
-        """
+        """Return the state after a request was split; `suspect` if it failed like one whose line is too long."""
         split = self.splits.get(chunk_id)
         if split is None and suspect and numbers > self.most_answered:
             split = Split(numbers, 0, frozenset())
@@ -332,12 +309,9 @@ class LineLength:
         return {part: split for part, split in self.splits.items() if part != chunk_id}
 
 
-LEAST = 10
-"""Smaller requests would cost the server more than they save."""
-FAST_SHARE = 0.25
-"""A reply within this share of the limit is fast: more numbers may be sent."""
-GROWTH = 10
-"""A fast reply to a request of the present size adds one part in so many."""
+LEAST = 10  # smaller requests would cost the server more than they save
+FAST_SHARE = 0.25  # a reply within this share of the limit is fast: more numbers may be sent
+GROWTH = 10  # a fast reply to a request of the present size adds one part in so many
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ from bulk_remove.core.spelling import (
     misspelling,
     problem_in_plan,
     reading,
-    region_of,
     unwrapped,
 )
 from bulk_remove.errors import InputError
@@ -108,7 +107,7 @@ class CutCode:
 
     def __init__(self, last: str, region: str) -> None:
         self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
-        code = region_of(region).country_code
+        code = self._read.region.country_code
         digits = self._read.spelt(last)
         self._begins = code if digits.startswith(code) else digits[:_LONGEST_CODE]
         self.possible = digits.isdecimal() and self._read.is_whole(digits)

@@ -206,8 +206,7 @@ class WholeInput:
         self._coded = 0
         self._in_doubt = 0
         self._rounded = 0
-        self._first_rounded = ""
-        self._rounded_differ = False
+        self._ends_in_zeros = set[str]()
 
     def add(self, block: JudgedBlock) -> None:
         """Add the next block."""
@@ -216,13 +215,12 @@ class WholeInput:
         self._coded += block.coded
         self._in_doubt += block.in_doubt
         self._rounded += len(block.rounded)
-        for number in block.rounded:
-            self._first_rounded = self._first_rounded or number
-            self._rounded_differ = self._rounded_differ or number != self._first_rounded
+        if len(self._ends_in_zeros) <= 1:
+            self._ends_in_zeros.update(block.rounded)
 
     def rules(self, rules: NumberRules, *, internal_numbers: bool | None, trusted: bool) -> NumberRules:
         """Return the rules for reading the input, given the rules under which its blocks were added."""
-        several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
+        several = len(self._ends_in_zeros) > 1 or self._rounded >= _SAME_ROUNDED
         too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
         whole = self._numbers - self._internal * rules.internal_numbers
         mostly = self._internal > whole
@@ -395,9 +393,7 @@ _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
 _PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
 """At least two digits: `+1` may be the offset of a time zone."""
 _LONGEST_CODE = 3
-_MANY_CODES = (
-    10  # two thirds of the figures from 1 to 66 are codes of countries by chance, but not so many different ones
-)
+_MANY_CODES = 10  # by chance, two thirds of the figures from 1 to 66 are codes of countries, but not so many different
 _LONGEST_NAME = 40
 
 _CONTRADICTS = "The number does not begin with the code in the code column."

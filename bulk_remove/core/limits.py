@@ -113,20 +113,17 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    raise GuardStop(
-        phrase("{breaches}{more}. Nothing was sent.", breaches=told, more=more), joined(" ", _steps(breaches))
-    )
-
-
-def _steps(breaches: Sequence[_Breach]) -> Iterator[str]:
-    """Yield what to do about the limits that were passed, and about those that could not be checked."""
+    steps = []
     if passed := [breach.flag for breach in breaches if breach.checked]:
-        yield phrase(
-            "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
-            flags=joined(", ", dict.fromkeys(passed)),
+        flags = joined(", ", dict.fromkeys(passed))
+        steps.append(
+            phrase(
+                "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.", flags=flags
+            )
         )
     if len(passed) < len(breaches):
-        yield phrase("Give the API user the right to list the campaign's records, or leave --max-share out.")
+        steps.append(phrase("Give the API user the right to list the campaign's records, or leave --max-share out."))
+    raise GuardStop(phrase("{breaches}{more}. Nothing was sent.", breaches=told, more=more), joined(" ", steps))
 
 
 def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:

@@ -97,10 +97,6 @@ class NumberRules:
     coded: bool = False
     rounded: bool = False
 
-    def __post_init__(self) -> None:
-        if self.number_format is NumberFormat.AUTO:
-            object.__setattr__(self, "number_format", NumberFormat.NATIONAL)
-
 
 _INTERNAL = "An internal number, or one that lost digits: --internal-numbers lets it through."
 _GROUPED = "Too few digits, in groups: several internal numbers, or one that lost digits."
@@ -136,7 +132,7 @@ class Normaliser:
     def __init__(self, rules: NumberRules) -> None:
         self._rules = rules
         self._format = rules.number_format
-        self._region = region = region_of(rules.region)
+        self.region = region = region_of(rules.region)
         self._lead = {NumberFormat.DIGITS: "", NumberFormat.E164: "+"}.get(rules.number_format)
         self._plain_lead = "" if self._lead is None else self._lead + region.country_code
         self._kept = 0 if rules.number_format is NumberFormat.AS_IS else 1
@@ -182,14 +178,14 @@ class Normaliser:
 
     def is_whole(self, number: str) -> bool:
         """Return whether digits without a country code are a whole national number of the region."""
-        region = self._region
+        region = self.region
         if len(number) in region.full_lengths and number[0] != "0":
             return True
         return len(number) >= _SHORTEST_BY_PLAN and is_subscriber(region.country_code + number)
 
     def country_code_and_number(self, number: str) -> str:
         """Return a number in the campaign's form as digits from the country code on."""
-        region = self._region
+        region = self.region
         code = region.country_code
         if plain := self._plain(number):
             return code + plain[1]
@@ -245,7 +241,7 @@ class Normaliser:
 
     def _goes_on(self, digits: str, sizes: Sequence[int]) -> bool:
         """Return whether bare digits in groups of these sizes are a whole national number and more digits."""
-        region = self._region
+        region = self.region
         if len(region.full_lengths) > 1 or (self.from_country_code(digits) and not self._may_go_on(sizes)):
             return False
         (full,) = region.full_lengths
@@ -253,13 +249,13 @@ class Normaliser:
 
     def _is_local(self, explicit: str, digits: str, sizes: Sequence[int]) -> bool:
         """Return whether a number of the region is an old local number of seven digits and two more."""
-        national = (explicit or digits).removeprefix(self._region.country_code if explicit else "")
-        own = not explicit or explicit.startswith(self._region.country_code)
+        national = (explicit or digits).removeprefix(self.region.country_code if explicit else "")
+        own = not explicit or explicit.startswith(self.region.country_code)
         return own and (bool(explicit) or self.is_whole(national)) and self._ends_local(sizes)
 
     def _ends_local(self, sizes: Sequence[int]) -> bool:
         """Return whether groups of these sizes end with seven digits in one or two groups, and two more."""
-        if self._region.full_lengths != {_LOCAL + _MORE} or sum(sizes) < _LOCAL + _MORE:
+        if self.region.full_lengths != {_LOCAL + _MORE} or sum(sizes) < _LOCAL + _MORE:
             return False
         ends = [*accumulate(reversed(sizes))]
         return ends[0] == _MORE and (ends[1] > _LOCAL or (ends[1] == _LOCAL - 1 and ends[2] > _LOCAL))
@@ -274,10 +270,10 @@ class Normaliser:
     def _may_go_on(self, sizes: Sequence[int]) -> bool:
         """Return whether groups of these sizes may be a number with its code, or one without and another group."""
         lead, *rest = sizes
-        total = sum(sizes) - len(self._region.country_code)
-        if total not in self._region.full_lengths or total not in accumulate(sizes):
+        total = sum(sizes) - len(self.region.country_code)
+        if total not in self.region.full_lengths or total not in accumulate(sizes):
             return False
-        return not (lead == len(self._region.country_code) and tuple(rest) == _LANDLINE)
+        return not (lead == len(self.region.country_code) and tuple(rest) == _LANDLINE)
 
     def _reads_back(self, number: str, formed: Normalised) -> bool:
         """Return whether the formed number, read again, is the same."""
@@ -300,15 +296,15 @@ class Normaliser:
             return Normalised(number, "")
         if self._lead is not None:
             return Normalised(self._lead + digits, "")
-        code = self._region.country_code
+        code = self.region.country_code
         own = digits.startswith(code)
-        return Normalised(digits.removeprefix(code) if own else self._region.international_prefix + digits, "")
+        return Normalised(digits.removeprefix(code) if own else self.region.international_prefix + digits, "")
 
     def from_country_code(self, number: str) -> str:
         """Return the digits from the country code on, or an empty text for a number without one."""
         if explicit := self._explicit(number):
             return explicit
-        region = self._region
+        region = self.region
         bare = number.startswith(region.country_code) and len(number) > region.longest
         return number if bare and len(number) - len(region.country_code) in region.full_lengths else ""
 
@@ -316,12 +312,12 @@ class Normaliser:
         """Return the digits from the country code on if a plus or the prefix comes first, else an empty text."""
         if number[0] == "+":
             return number[1:]
-        prefix = self._region.international_prefix
+        prefix = self.region.international_prefix
         return number.removeprefix(prefix) if prefix and number.startswith(prefix) else ""
 
     def _problem_with_code(self, digits: str) -> str:
         """Return why digits with their country code are not a number or have no such form, or an empty text."""
-        region = self._region
+        region = self.region
         own = digits.startswith(region.country_code)
         national = digits.removeprefix(region.country_code)
         if own and len(national) in region.full_lengths and national[0] != "0":
@@ -334,7 +330,7 @@ class Normaliser:
 
     def _without_code(self, number: str) -> Normalised:
         """Bring a whole national number to the campaign's form; the few others that may be sent stay as they are."""
-        region = self._region
+        region = self.region
         if not self.is_whole(number):
             problem = self._problem_without_code(number)
             return Normalised("" if problem else number, problem)
@@ -348,8 +344,8 @@ class Normaliser:
 
     def _is_ambiguous(self, number: str) -> bool:
         """Return whether the digits are a whole national number both with and without the country code."""
-        code = self._region.country_code
-        return number.startswith(code) and len(number) - len(code) in self._region.full_lengths
+        code = self.region.country_code
+        return number.startswith(code) and len(number) - len(code) in self.region.full_lengths
 
     def _problem_without_code(self, number: str) -> str:
         """Return why digits that are not a whole national number must not be sent, or an empty text."""
@@ -373,7 +369,7 @@ class Normaliser:
     def _problem_with_length(self, number: str) -> str:
         if self._is_abroad(number):
             return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
-        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
+        return _TOO_FEW if len(number) < min(self.region.full_lengths) else _TOO_MANY
 
     def _is_internal(self, number: str) -> bool:
         """Return whether digits are as short as an internal number, and not a whole number."""
@@ -381,7 +377,7 @@ class Normaliser:
 
     def _is_abroad(self, number: str) -> bool:
         """Return whether bare digits that are not a whole national number are a number after a plus."""
-        region = self._region
+        region = self.region
         certain = number.startswith(region.country_code) or len(number) <= region.longest
         return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)
 
@@ -512,7 +508,7 @@ class Forms:
         self.also_try = tuple(dict.fromkeys(also_try))
         self._leads = tuple(_LEADS[form] for form in self.also_try)
         self._normalise = Normaliser(rules)
-        region = region_of(rules.region)
+        region = self._normalise.region
         self._country_code = region.country_code
         own = [_OWN[rules.number_format]] if rules.number_format in _OWN else []
         self.asked = tuple(dict.fromkeys([*own, *also_try]))
@@ -588,9 +584,9 @@ def forms_held(numbers: Iterable[object], region_name: str) -> Held:
 
 def way_reader(region_name: str) -> Callable[[str], str]:
     """Return a function that returns how a number is written: an `AlsoTry` or a `Rest`."""
-    region = region_of(region_name)
     # Only this format reads bare digits that begin with another country's code.
-    read = Normaliser(NumberRules(NumberFormat.DIGITS, region_name)).country_code_and_number
+    normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region_name))
+    read, region = normalise.country_code_and_number, normalise.region
     return lambda text: str(_way(text, region, read(text) if _ONLY_DIGITS.fullmatch(text) else ""))
 
 
@@ -629,18 +625,15 @@ def holds_internal(held: Held) -> bool:
 
 def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
     """Say how numbers are written, the most common way first, by an example that is nobody's number."""
-    ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
-    first, *others = [_example(way, region_of(region_name)) for way in ways]
+    region = region_of(region_name)
+    way, *others = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
     looked_at = sum((held if of is None else of).values())
-    listed = [
-        phrase("{form} ({count:,} of {looked_at:,} looked at)", form=first, count=held[ways[0]], looked_at=looked_at)
-    ]
-    listed += [
-        phrase("{form} ({count:,})", form=form, count=held[way]) for form, way in zip(others, ways[1:], strict=True)
-    ]
-    if not others:
-        return listed[0]
-    return phrase("{listed} and {last}", listed=joined(", ", listed[:-1]), last=listed[-1])
+    told = "{form} ({count:,} of {looked_at:,} looked at)"
+    first = phrase(told, form=_example(way, region), count=held[way], looked_at=looked_at)
+    more = [phrase("{form} ({count:,})", form=_example(way, region), count=held[way]) for way in others]
+    if not more:
+        return first
+    return phrase("{listed} and {last}", listed=joined(", ", [first, *more[:-1]]), last=more[-1])
 
 
 def form_examples(forms: Iterable[str], region_name: str) -> Phrase:

@@ -30,21 +30,16 @@ LATENESS_US = 20_000
 
 
 class Pace(NamedTuple):
-    """The state of the pacer. Times in microseconds of one monotonic clock.
+    """The state of the pacer. Times in microseconds of one monotonic clock."""
 
-    `interval_us` is the distance of two slots at the highest rate. At most `per_window` requests may depart in
-    `window_us`. `spread_us` is the least distance of two slots before `spread_until_us`. `departures` are the latest
-    ones, oldest first.
-    """
-
-    interval_us: int
+    interval_us: int  # the distance of two slots at the highest rate
     window_us: int
-    per_window: int
+    per_window: int  # so many requests may depart in the window
     next_slot_us: int = 0
     not_before_us: int = 0
-    spread_us: int = 0
+    spread_us: int = 0  # the least distance of two slots before `spread_until_us`
     spread_until_us: int = 0
-    departures: tuple[int, ...] = ()
+    departures: tuple[int, ...] = ()  # the latest, oldest first
 
 
 def pace_for(requests_per_second: float) -> Pace:
@@ -55,10 +50,7 @@ def pace_for(requests_per_second: float) -> Pace:
 
 
 def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace, int]:
-    """Ask for a slot now. Returns the new state and 0 if there is one, else how many microseconds to wait.
-
-    The rate is the present one, but never above the limit.
-    """
+    """Ask for a slot now. Returns the new state and 0 if there is one, else how many microseconds to wait."""
     free_us = max(pace.next_slot_us, pace.not_before_us)
     if free_us > now_us:
         return pace, free_us - now_us
@@ -83,10 +75,8 @@ def paused(pace: Pace, until_us: int) -> Pace:
     return pace._replace(not_before_us=max(pace.not_before_us, until_us))
 
 
-FLOOR = 0.25
-"""Requests a second that are always tried while anything is accepted."""
-MARGIN = 0.98
-"""The share of a known limit at which the rate is held."""
+FLOOR = 0.25  # requests a second that are always tried while anything is accepted
+MARGIN = 0.98  # the share of a known limit at which the rate is held
 SEEK_DOUBLES_US = 4 * SECOND_US
 PROBE_SHARE, PROBE_US, PROBE_DOUBLES_US = 0.1, 20 * SECOND_US, 3 * SECOND_US
 """A probe adds this share evenly over that time, then doubles the addition, so it reaches an unchanged limit gently."""
@@ -103,18 +93,15 @@ SHUT_OUT_US, SHUT_OUT_REQUESTS, LONG_WAIT_US = 2 * SECOND_US, 4, 10 * SECOND_US
 """Shut out means to wait so long, and the time of so many requests; a long wait may mean a used-up budget."""
 SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
 """A probe is slower by this factor: the time between two shut-outs, in units of `SLOWER_US`."""
-SIGNS = 6
-"""So many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit."""
-RARER, CHANGED = 2.5, 4.0
-"""The gaps may grow or shrink by these factors from their first half to the second."""
+SIGNS = 6  # so many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit
+RARER, CHANGED = 2.5, 4.0  # the gaps may grow or shrink by these factors from their first half to the second
 CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
 """The chance that a gap without refusals is only luck, and the default and the most of its requests."""
 DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
 """Refusals may be noise down to the first share of the rate; only frequent ones lower it below the second."""
 NOISE_MOST, NOISE_LASTS = 1 / 5, 300
 """More than this share of refusals is always a limit; after so many refusals the noise is checked again."""
-TOLERATED, CREDIT_MOST = 2.5, 8.0
-"""How many times the known noise is tolerated, and how many refusals at once."""
+TOLERATED, CREDIT_MOST = 2.5, 8.0  # how many times the known noise is tolerated, and how many refusals at once
 TELLING = 20
 
 
@@ -127,33 +114,25 @@ class Cuts(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What is known about the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
-
-    `base` is the rate from which the search goes on, or which is held since `since_us` for `hold_us`. `wall` is where
-    the limit was last found. `taken` counts requests that were not refused; `marked` of them left before `mark_us`,
-    where the measurement begins. `cut_us` is when the refused request left, None once a later one was accepted;
-    requests that left before `dropped_us` bring no news. While all requests are refused, they are `knock_us` apart; the
-    next time begins with `silence_us`. `cycle_us` is the time from one shut-out to the next. `noise` is the share of
-    refusals that do not depend on the rate, for the next `noise_left` of them, and `credit` how many may still come.
-    """
+    """What is known about the limit. Rates in requests a second, times in microseconds of one monotonic clock."""
 
     ceiling: float
-    base: float
+    base: float  # the rate from which the search goes on, or which is held since `since_us` for `hold_us`
     since_us: int
     seeking: bool = True
     hold_us: int = HOLD_FIRST_US
-    wall: float = 0.0
-    taken: int = 0
-    marked: int = 0
+    wall: float = 0.0  # where the limit was last found
+    taken: int = 0  # requests that were not refused
+    marked: int = 0  # so many of them left before `mark_us`, where the measurement begins
     mark_us: int = 0
-    cut_us: int | None = None
-    dropped_us: int = 0
-    knock_us: int = 0
-    silence_us: int = KNOCK_FIRST_US
-    cycle_us: int = 0
-    noise: float = 0.0
-    noise_left: int = 0
-    credit: float = 0.0
+    cut_us: int | None = None  # when the refused request left, None once a later one was accepted
+    dropped_us: int = 0  # requests that left earlier bring no news
+    knock_us: int = 0  # the distance of requests while all are refused
+    silence_us: int = KNOCK_FIRST_US  # the first such distance the next time
+    cycle_us: int = 0  # from one shut-out to the next
+    noise: float = 0.0  # the share of refusals that do not depend on the rate
+    noise_left: int = 0  # for so many more refusals
+    credit: float = 0.0  # how many of them may still come
     cuts: Cuts | None = None
 
 
@@ -349,39 +328,28 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
 ROUND_LEAST = 12
 """The least number of replies in a round; a round also needs three for each request that may be under way."""
 ROUND_PER_REQUEST = 3
-LIGHT_WEIGHT = 0.1
-"""The weight of one reply in the moving average of light reply times."""
-LIGHT_FIRST = 5
-"""At the start, so many light replies have the same weight."""
-LIGHT_LASTS_US = 120_000_000
-"""How long a light reply time counts without a new one."""
-LOOK_DOWN = 8
-"""So many light replies measure it again."""
+LIGHT_WEIGHT = 0.1  # the weight of one reply in the moving average of light reply times
+LIGHT_FIRST = 5  # at the start, so many light replies have the same weight
+LIGHT_LASTS_US = 120_000_000  # how long a light reply time counts without a new one
+LOOK_DOWN = 8  # so many light replies measure it again
 QUEUE_LEAST, QUEUE_LEAST_SHARE = 0.3, 0.08
 """A shorter queue (in requests, plus a share of the limit) leaves the server idle at times."""
-QUEUE_MOST, QUEUE_MOST_SHARE = 0.8, 0.18
-"""A longer queue only makes others wait."""
-FALL_MOST = 0.75
-"""The least share of the limit that is left after one round."""
+QUEUE_MOST, QUEUE_MOST_SHARE = 0.8, 0.18  # a longer queue only makes others wait
+FALL_MOST = 0.75  # the least share of the limit that is left after one round
 
 
 class Limit(NamedTuple):
-    """The limit on requests at once, and the figures behind it. Times in microseconds.
-
-    `light_us` is the average reply time of a lightly loaded server, from `lights` replies, the last at `light_at_us`.
-    `replies` and `total_us` sum up the round. `starting` means that there was no queue yet. `looking` is the number of
-    light replies that are still wanted.
-    """
+    """The limit on requests at once, and the figures behind it. Times in microseconds."""
 
     ceiling: int
     allowed: int
-    starting: bool = True
-    light_us: float = 0.0
+    starting: bool = True  # there was no queue yet
+    light_us: float = 0.0  # the average reply time of a lightly loaded server, from so many replies
     lights: int = 0
-    light_at_us: int = 0
-    replies: int = 0
+    light_at_us: int = 0  # when the last of these came
+    replies: int = 0  # those of the round, and their time
     total_us: int = 0
-    looking: int = 0
+    looking: int = 0  # how many light replies are still wanted
 
 
 def recapped_limit(limit: Limit, ceiling: int) -> Limit:

@@ -316,7 +316,8 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
         found.setdefault(owners.get(key, AMBIGUOUS), []).extend(value if isinstance(value, Several) else [value])
     strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
     found.pop(AMBIGUOUS, None)
-    values = [_together(found.get(index, ())) for index in range(len(numbers))]
+    each = [found.get(index, []) for index in range(len(numbers))]
+    values = [put_together(said) if len(said) > 1 else next(iter(said), None) for said in each]
     plain = plain_verdicts(values)
     verdicts = plain.verdicts if plain else Alike.of(map(verdict_of, values))
     several = {
@@ -330,13 +331,6 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
         unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
         cut_at=_cut_at(numbers, found, strangers, region),
     )
-
-
-def _together(values: Sequence[Any]) -> Any:
-    """Return all values of a number's keys as one value; None if there are none."""
-    if len(values) > 1:
-        return put_together(values)
-    return values[0] if values else None
 
 
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:

@@ -220,27 +220,20 @@ def headline(
     rehearsal: Rehearsal = Rehearsal.NONE,
 ) -> str:
     """Sum up a run in one sentence; `nothing` as for `exit_code`."""
-    told = _amounts_to(by_status, ending, nothing)
-    return joined(" ", filter(None, [ours(REHEARSED[rehearsal]), told]))
-
-
-def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None) -> str:
     still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
     ended = ending is Ending.DONE
     answer = nothing and ((ended and nothing.proves_nothing) or (nothing.confirmed and (ended or ending in HELD_BACK)))
-    if nothing and answer and not still_open:
-        return _none_found(nothing)
-    left = (
-        counted(still_open, "{count:,} row has no final answer", "{count:,} rows have no final answer")
-        if still_open
-        else phrase("every number has its final answer")
-    )
-    if ending is Ending.DONE:
-        return phrase("Finished: {left}.", left=left)
+    left = counted(still_open, "{count:,} row has no final answer", "{count:,} rows have no final answer")
     why = ours(_IN_WORDS.get(ending, ending.value))
-    if not still_open:
-        return phrase("Every number has its final answer; {ending}.", ending=why)
-    return phrase("Ended early ({ending}): {left}.", ending=why, left=left)
+    if nothing and answer and not still_open:
+        told = _none_found(nothing)
+    elif ended:
+        told = phrase("Finished: {left}.", left=left if still_open else phrase("every number has its final answer"))
+    elif still_open:
+        told = phrase("Ended early ({ending}): {left}.", ending=why, left=left)
+    else:
+        told = phrase("Every number has its final answer; {ending}.", ending=why)
+    return joined(" ", filter(None, [ours(REHEARSED[rehearsal]), told]))
 
 
 def _none_found(nothing: NoneFound) -> str:

@@ -62,8 +62,7 @@ LEVELS = {
     Level.FIXED: Ceilings(5.0, 4, 5.0, 4, adaptive=False),
 }
 _PAUSE_MAX_US = round(PAUSE_MAX_S * SECOND_US)
-START_SHARE = 10
-"""A high limit is meant: the start is at least a tenth of it."""
+START_SHARE = 10  # a high limit is meant: the start is at least a tenth of it
 
 
 def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilings:
@@ -75,17 +74,14 @@ def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilin
 
 
 class Throttle(NamedTuple):
-    """The state. `under_way` counts requests from slot to end; `eased`: the limits were lowered by hand.
-
-    The lowered limits are then in `ceilings`.
-    """
+    """The state."""
 
     ceilings: Ceilings
     pace: Pace
     rate: Rate
     limit: Limit
-    under_way: int = 0
-    eased: bool = False
+    under_way: int = 0  # requests from slot to end
+    eased: bool = False  # whether the limits in `ceilings` were lowered by hand
 
     @property
     def full(self) -> bool:
@@ -115,10 +111,7 @@ def borne(throttle: Throttle, now_us: int) -> float | None:
 
 
 def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int) -> Throttle:
-    """Use other limits from now on, at most those of the start; `eased` says whether they are lower.
-
-    The window in which departures are counted exactly stays that of the start; the slots follow the lower limit.
-    """
+    """Use other limits from now on, at most those of the start; the exact window stays that of the start."""
     return throttle._replace(
         ceilings=ceilings,
         rate=pacing.recapped(throttle.rate, ceilings.rate, now_us),
@@ -221,17 +214,15 @@ class Key(StrEnum):
     STOP = "q"
 
 
-_ALSO = {"=": Key.FASTER, "_": Key.SLOWER}
-"""The same keys with or without Shift, on keyboards that need it."""
+# Also the same keys with or without Shift, on keyboards that need it.
+_KEYS = {**{key.value: key for key in Key}, "=": Key.FASTER, "_": Key.SLOWER}
 
 LEGEND = "Keys: p pauses and goes on, - slows down, + speeds up again, q stops safely."
 
 
 def key_of(typed: str) -> Key | None:
     """Return the key of a character, None for a character without a meaning."""
-    if typed in _ALSO:
-        return _ALSO[typed]
-    return Key(typed.lower()) if typed.lower() in set(Key) else None
+    return _KEYS.get(typed.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,29 +263,22 @@ def _told(ceilings: Ceilings) -> str:
     return phrase("at most {rate:,.10g} requests/s and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once)
 
 
-LINE_LASTS_S = 30 * 86_400.0
-"""Servers change now and then, so after a month this is learned again."""
+LINE_LASTS_S = 30 * 86_400.0  # servers change now and then, so after a month this is learned again
 PACE_LASTS_S = 86_400.0
 """The load that a server handles changes with the hour: after a day, the old figure is worthless."""
-KNOWN_SHARE = 0.8
-"""The share of a rate learned just now that is safe to start with."""
+KNOWN_SHARE = 0.8  # the share of a rate learned just now that is safe to start with
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The knowledge about a host; None or 0.0 if unknown.
+    """The knowledge about a host, each with the time since which it is known; None or 0.0 if unknown."""
 
-    `longest_line` is the longest request line that it accepts, in bytes, known since `line_at_s`. `rate` is how many
-    requests a second it accepted, and `numbers` how many numbers in each, known since `pace_at_s`. It reads `brackets`
-    that are written like this, known since `brackets_at_s`.
-    """
-
-    longest_line: int | None = None
+    longest_line: int | None = None  # the longest request line that it accepts, in bytes
     line_at_s: float = 0.0
-    rate: float | None = None
-    numbers: int | None = None
+    rate: float | None = None  # the requests a second that it accepted
+    numbers: int | None = None  # how many numbers in each
     pace_at_s: float = 0.0
-    brackets: Brackets | None = None
+    brackets: Brackets | None = None  # it reads brackets that are written like this
     brackets_at_s: float = 0.0
 
 
@@ -310,10 +294,7 @@ def fresh(learned: Learned, now_s: float) -> Learned:
 
 
 def size_learned(known: int | None, numbers: int, most: int) -> int | None:
-    """Return how many numbers in a request the server handled fast enough, None if nothing shows a limit.
-
-    At `most`, the operator allowed no more.
-    """
+    """Return how many numbers in a request the server handled fast enough, None if nothing shows a limit but `most`."""
     if numbers < most:
         return numbers
     return None if known is None else max(known, numbers)
@@ -388,22 +369,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The history of a chunk, and what is known from others.
-
-    The last `server_errors` of its `tries` failed on the server's side; it has `numbers` numbers. `alive`: the server
-    is answering others. `passed`: it has answered somebody since the session began. `denials` counts denied requests in
-    a row, each sent when the earlier denial was known. `longest`: the chunk has more numbers than any that was
-    answered. `told_apart`: a part of it was answered after the whole was not.
-    """
+    """The history of a chunk, and what is known from others."""
 
     tries: int
-    server_errors: int
+    server_errors: int  # so many of the last tries failed on the server's side
     numbers: int
-    alive: bool
-    passed: bool = True
-    denials: int = 0
-    longest: bool = False
-    told_apart: bool = False
+    alive: bool  # whether the server is answering others
+    passed: bool = True  # whether it has answered somebody since the session began
+    denials: int = 0  # denied requests in a row, each sent when the earlier denial was known
+    longest: bool = False  # whether the chunk has more numbers than any that was answered
+    told_apart: bool = False  # whether a part of it was answered after the whole was not
 
 
 def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
@@ -455,10 +430,9 @@ def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class BusyPolicy:
-    """When a number in a call is asked for again. Times in seconds.
+    """When a number in a call is asked for again, in seconds. Most calls end within minutes.
 
-    The first delay and its doubling follow the length of calls: most end within minutes. `budget_s` counts from the
-    first time that the number was found in a call, by a clock that stops while no request can be sent.
+    `budget_s` counts from the first time it was found in a call, by a clock that stops while nothing can be sent.
     """
 
     budget_s: float = 1800.0
@@ -479,22 +453,17 @@ def busy_delay_s(policy: BusyPolicy, rounds: int, used_s: float, draw: float) ->
 
 
 class Breaker(NamedTuple):
-    """The state of the breaker.
+    """The state of the breaker."""
 
-    `threshold` faults in a row open it. If nobody is answered for `patience_us`, the run gives up.
-    `failing_since_us` is the time of the first fault since the last reply, None without a fault. `probing`: a probe is
-    under way.
-    """
-
-    threshold: int
-    patience_us: int
+    threshold: int  # so many faults in a row open it
+    patience_us: int  # if nobody is answered for so long, the run gives up
     probe_first_us: int = 5_000_000
     probe_max_us: int = 60_000_000
     faults_in_a_row: int = 0
-    failing_since_us: int | None = None
+    failing_since_us: int | None = None  # the time of the first fault since the last reply
     probe_after_us: int = 0
     next_probe_us: int = 0
-    probing: bool = False
+    probing: bool = False  # whether a probe is under way
 
     @property
     def is_open(self) -> bool:
@@ -507,10 +476,7 @@ class Breaker(NamedTuple):
 
 
 def failed(breaker: Breaker, now_us: int, *, at_once: bool = False) -> Breaker:
-    """Record a request without a reply. Each failed probe doubles the wait for the next.
-
-    `at_once` opens the breaker after this one fault: after a denial, many more requests would be wrong.
-    """
+    """Record a request without a reply; `at_once` opens the breaker, because more requests would be wrong."""
     faults = breaker.faults_in_a_row + 1
     breaker = breaker._replace(
         faults_in_a_row=max(faults, breaker.threshold) if at_once else faults,

@@ -23,13 +23,11 @@ from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase, status_of
 from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, OutcomeBlock, Status, harmless, mask
 from bulk_remove.core.replies import SLOW_DOWNS
 
-MOST_PARTS = 120
-"""As many bars as a phone's screen can show separately."""
+MOST_PARTS = 120  # as many bars as a phone's screen can show separately
 _PART_LENGTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 REPLY_EDGES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 """The upper edges of the bars of reply times; the last bar has no edge."""
-MOST_ROUNDS = 6
-"""From this round on, numbers in a call are counted together."""
+MOST_ROUNDS = 6  # from this round on, numbers in a call are counted together
 MOST_IDS = 5
 MOST_EXAMPLES = 3
 MOST_KINDS = 50
@@ -63,14 +61,10 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The sessions one after the other.
-
-    `starts_s` are their beginnings in seconds of sending, `total_s` is the end; there are `parts` of `part_s` seconds.
-    `by_clock` are the positions of the sessions in order of their beginning by the machine's clock.
-    """
+    """The sessions one after the other, in seconds of sending."""
 
     sessions: tuple[SessionSpan, ...]
-    by_clock: tuple[int, ...]
+    by_clock: tuple[int, ...]  # their positions, in order of their beginning by the machine's clock
     starts_s: tuple[float, ...]
     total_s: float
     part_s: int
@@ -137,27 +131,20 @@ class FaultKind:
 
 
 class Course:
-    """Adds up the attempts and rows of a run. Its size does not grow with them.
-
-    By part of the time: `requests` begun, how many of them made the server ask to `slow_down`, how many had no verdicts
-    (`faulted`), and numbers that got their `final` answer. `final_before` counts final answers of earlier runs,
-    `final_untimed` those without a known time. `waited` counts the numbers that were in a call by their result,
-    `rounds` by how often they were found in a call. `examples` are invalid cells by reason.
-    """
+    """Adds up the attempts and rows of a run. Its size does not grow with them."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self.requests = [0] * timeline.parts
-        self.slow_down = [0] * timeline.parts
-        self.faulted = [0] * timeline.parts
-        self.final = [0] * timeline.parts
-        self.final_before = 0
-        self.final_untimed = 0
+        # By part of the time: requests begun, those that made the server ask to slow down, those without verdicts, and
+        # numbers that got their final answer.
+        self.requests, self.slow_down, self.faulted, self.final = ([0] * timeline.parts for _ in range(4))
+        self.final_before = 0  # final answers of earlier runs
+        self.final_untimed = 0  # those without a known time
         self.faults: dict[str, FaultKind] = {}
         self.replies = [0] * (len(REPLY_EDGES_S) + 1)
-        self.waited = Counter[Status]()
-        self.rounds = Counter[int]()
-        self.examples: dict[str, list[Example]] = {}
+        self.waited = Counter[Status]()  # numbers that were in a call, by their result
+        self.rounds = Counter[int]()  # by how often they were found in a call
+        self.examples: dict[str, list[Example]] = {}  # invalid cells by reason
 
     def add_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Add requests that left, in order of their beginning."""
@@ -293,14 +280,11 @@ _WINDOW = re.compile(
 
 
 class Window(NamedTuple):
-    """A time of day, in minutes from midnight, that begins on each of `days` (0 is Monday).
-
-    `end` is greater than `begin`, and greater than 1,440 if the window continues after midnight.
-    """
+    """A time of day, in minutes from midnight."""
 
     begin: int
-    end: int
-    days: frozenset[int]
+    end: int  # greater than `begin`, and than 1,440 if the window continues after midnight
+    days: frozenset[int]  # on which it begins; 0 is Monday
 
 
 def read_window(text: str) -> Window | None:

@@ -1,11 +1,11 @@
 """The ledger of a run, an SQLite file. It gets each request before it is sent, and each verdict before it is counted.
 
-`store` opens the file and owns the transactions. `write` writes the plan, the requests and the verdicts. `read` returns
-the result of each row, the history of the run, and what was done with one number. `reopening` prepares a run for
-another session. `proof` chains digests of the tables and verifies them. `distinct` finds duplicates.
-`sightings` has what a look at a campaign's records saw.
+`store` opens the file and owns the transactions. `write` writes the plan, the requests and the verdicts, and prepares a
+run for another session. `read` returns the result of each row, the history of the run, and what was done with one
+number. `proof` chains digests of the tables and verifies them. `aside` has what is kept beside a ledger for a while.
 """
 
+from bulk_remove.ledger.aside import Removals, RowKeys, Sighting, Sightings
 from bulk_remove.ledger.proof import Verified, WrittenFile, verify
 from bulk_remove.ledger.read import (
     History,
@@ -22,10 +22,8 @@ from bulk_remove.ledger.read import (
     trace,
     was_approved,
 )
-from bulk_remove.ledger.reopening import Reopening
-from bulk_remove.ledger.sightings import Sighting, Sightings
 from bulk_remove.ledger.store import DAMAGE, Store, create, damage_as_error, open_existing
-from bulk_remove.ledger.write import Journal, Planning, Sending
+from bulk_remove.ledger.write import Journal, Planning, Reopening, Sending
 
 __all__ = [
     "DAMAGE",
@@ -34,7 +32,9 @@ __all__ = [
     "Outcomes",
     "Planning",
     "RecordCount",
+    "Removals",
     "Reopening",
+    "RowKeys",
     "RunFacts",
     "Sending",
     "Sighting",

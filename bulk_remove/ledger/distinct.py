@@ -1,4 +1,4 @@
-"""Finds rows whose number is also in an earlier row. The memory needed does not grow with the input.
+"""Sets of numbers, and the rows whose number is also in an earlier row. Few bytes are needed for each.
 
 A temporary file gets twenty bytes per row, in buckets by number, so that each bucket fits into memory. The result is
 exact: two numbers share a key only if they are the same text, and rows of different groups (campaigns) never match.
@@ -41,24 +41,17 @@ class NumberSet:
         return len(self._sorted)
 
     def __contains__(self, number: int) -> bool:
-        return bool(self._holds(np.array([number], dtype=np.uint64))[0])
+        return bool(_held(self._sorted, np.array([number], dtype=np.uint64))[0])
 
     def places(self, numbers: Sequence[str], code: str) -> list[int]:
         """Return indices of numbers in the set, as they are or with the country code in front, and a few others."""
         digits = _digits(numbers)
-        found = self._holds(digits)
+        found = _held(self._sorted, digits)
         # With and without leading zeros: numbers of some countries begin with one.
         for sizes in ([*map(len, numbers)], np.searchsorted(_POWERS, digits, side="right")):
             behind = _POWERS[np.minimum(sizes, _MOST_BEHIND_A_CODE)]
-            found |= self._holds(digits + np.uint64(code) * behind)
+            found |= _held(self._sorted, digits + np.uint64(code) * behind)
         return np.flatnonzero(found & (digits > 0)).tolist()
-
-    def _holds(self, digits: Keys) -> npt.NDArray[np.bool_]:
-        if not len(self):
-            return np.zeros(len(digits), dtype=np.bool_)
-        at = np.minimum(np.searchsorted(self._sorted, digits), len(self) - 1)
-        held: npt.NDArray[np.bool_] = self._sorted[at] == digits
-        return held
 
 
 class ExactNumbers:
@@ -69,9 +62,14 @@ class ExactNumbers:
 
     def places(self, numbers: Sequence[str]) -> list[int]:
         """Return the indices of the numbers in the set."""
-        keys = keys_of(numbers)
-        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
-        return np.flatnonzero(self._sorted[at] == keys).tolist()
+        return np.flatnonzero(_held(self._sorted, keys_of(numbers))).tolist()
+
+
+def _held(ordered: Keys, wanted: Keys) -> npt.NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(wanted), dtype=np.bool_)
+    held: npt.NDArray[np.bool_] = ordered[np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)] == wanted
+    return held
 
 
 _POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)
@@ -82,12 +80,11 @@ def _digits(numbers: Sequence[str]) -> Keys:
     return np.array([int(number or "0") for number in numbers], dtype=np.uint64)
 
 
-class RowKeys:
+class Buckets:
     """A temporary file with one key per row, private to its owner. The context removes it. Raises StorageError."""
 
-    def __init__(self, path: Path, batch_rows: int = BATCH_ROWS) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._batch_rows = batch_rows
         self._rows = 0
         self._groups: dict[str, int] = {}
         self._waiting: list[list[Records]] = [[] for _ in range(_BUCKETS)]
@@ -106,11 +103,7 @@ class RowKeys:
         self._path.unlink(missing_ok=True)
 
     def add(self, numbers: Sequence[str], groups: Sequence[str] = ()) -> None:
-        """Add the numbers of the next rows, with their groups if there are several. An empty text is a row without one.
-
-        A number has at most 18 digits (19 if the first is a zero) and perhaps a leading plus. With and without the plus
-        are two different numbers. Raises OverflowError for longer ones.
-        """
+        """Add numbers as `RowKeys` does. Raises OverflowError for longer ones."""
         if not numbers:
             return
         records = np.zeros(len(numbers), dtype=_RECORD)
@@ -124,7 +117,7 @@ class RowKeys:
         self._sort_in(records[records["key"] != _NO_NUMBER])
 
     def add_ids(self, ids: Sequence[int], group: str) -> None:
-        """Add ids (0 to 10**18) of one group as the next rows, faster than texts. Do not mix ids and texts."""
+        """Add ids as `RowKeys` does."""
         records = np.zeros(len(ids), dtype=_RECORD)
         records["key"] = np.array(ids, dtype=np.uint64) + np.uint64(_NO_NUMBER + 1)
         records["group"] = self._groups.setdefault(group, len(self._groups))
@@ -157,7 +150,7 @@ class RowKeys:
         self._waiting_rows[bucket] = 0
 
     def duplicates(self) -> Iterator[tuple[int, int]]:
-        """Yield (index, index of the first row with the same number), from 0, in no certain order."""
+        """Yield duplicates as `RowKeys` does."""
         for bucket in range(_BUCKETS):
             if self._waiting[bucket]:
                 self._write(bucket)
@@ -174,11 +167,11 @@ class RowKeys:
                 first_rows = np.delete(records, later)
 
     def _batches(self, bucket: int) -> Iterator[Records]:
-        """Yield the records of a bucket in the order of the input, in batches of about `batch_rows`."""
+        """Yield the records of a bucket in the order of the input, in batches of about `BATCH_ROWS`."""
         batch: list[tuple[int, int]] = []
         for segment in self._segments[bucket]:
             batch.append(segment)
-            if sum(size for _, size in batch) >= self._batch_rows * _RECORD.itemsize:
+            if sum(size for _, size in batch) >= BATCH_ROWS * _RECORD.itemsize:
                 yield self._read(batch)
                 batch.clear()
         if batch:

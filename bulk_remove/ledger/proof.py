@@ -92,9 +92,10 @@ def seal(connection: sqlite3.Connection) -> None:
     ((sessions,),) = connection.execute("SELECT ifnull(max(session_no), 0) FROM session").fetchall()
     ((attempts,),) = connection.execute("SELECT ifnull(max(attempt_id), 0) FROM attempt").fetchall()
     ends = {"session": sessions, "attempt": attempts}
-    held: dict[str, object] = {"ends": ends, "past": _past(connection, ends), "standing": _held(connection, _STANDING)}
+    past, standing = _digests(connection, _PAST, ends), _digests(connection, _STANDING)
+    held: dict[str, object] = {"ends": ends, "past": past, "standing": standing}
     if connection.execute("SELECT count(*) FROM proof").fetchone() == (0,):
-        held["plan"] = _held(connection, _PLAN)
+        held["plan"] = _digests(connection, _PLAN)
     _append(connection, held)
 
 
@@ -128,19 +129,17 @@ def _link(before: str, said: str) -> str:
     return sha256(f"{before}\n{said}".encode()).hexdigest()
 
 
-def _past(connection: sqlite3.Connection, ends: Mapping[str, int]) -> dict[str, str]:
-    return {table: _digest(connection.execute(_PAST[table], (end,)), table) for table, end in ends.items()}
-
-
-def _held(connection: sqlite3.Connection, queries: Mapping[str, str]) -> dict[str, str]:
-    return {table: _digest(connection.execute(query), table) for table, query in queries.items()}
-
-
-def _digest(rows: sqlite3.Cursor, table: str) -> str:
-    digest = sha256()
-    while page := rows.fetchmany(_PAGE_ROWS.get(table, _MOST_PAGE_ROWS)):
-        digest.update(orjson.dumps(page))
-    return digest.hexdigest()
+def _digests(
+    connection: sqlite3.Connection, queries: Mapping[str, str], ends: Mapping[str, int] | None = None
+) -> dict[str, str]:
+    """Return the digest of each table. `ends` is the last row that counts."""
+    digests = {}
+    for table, query in queries.items():
+        rows, digest = connection.execute(query, (ends[table],) if ends else ()), sha256()
+        while page := rows.fetchmany(_PAGE_ROWS.get(table, _MOST_PAGE_ROWS)):
+            digest.update(orjson.dumps(page))
+        digests[table] = digest.hexdigest()
+    return digests
 
 
 class _Altered(Exception):  # noqa: N818 - it says what was altered
@@ -152,13 +151,12 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
     with store.reading() as connection:
         try:
             return _verified(connection, known)
-        except (_Altered, *DAMAGE) as problem:
-            what = (
-                ours(problem.args[0])
-                if isinstance(problem, _Altered)
-                else phrase("it cannot be read completely ({problem})", problem=_kind(problem))
-            )
-            raise altered(store.path, what) from None
+        except _Altered as problem:
+            what = ours(problem.args[0])
+        except DAMAGE as problem:  # the message of any other error than SQLite's may hold a phone number
+            kind = str(problem) if isinstance(problem, sqlite3.Error) else type(problem).__name__
+            what = phrase("it cannot be read completely ({problem})", problem=kind)
+    raise altered(store.path, what)
 
 
 def altered(path: Path, what: str) -> AlteredLedgerError:
@@ -167,11 +165,6 @@ def altered(path: Path, what: str) -> AlteredLedgerError:
         phrase("The ledger {path} is not as it was written: {what}.", path=path, what=what),
         "It proves nothing. Restore it from a backup.",
     )
-
-
-def _kind(problem: Exception) -> str:
-    """Return SQLite's message, or only the type of another error: its message may hold a phone number."""
-    return str(problem) if isinstance(problem, sqlite3.Error) else type(problem).__name__
 
 
 def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verified:
@@ -184,13 +177,13 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     seals = [(place, said) for place, (said, _) in enumerate(entries) if "ends" in said]
     if not seals or seals[0][0]:
         raise _Altered("its proof does not begin with the plan")
-    _compare("plan", seals[0][1]["plan"], _held(connection, _PLAN))
+    _compare("plan", seals[0][1]["plan"], _digests(connection, _PLAN))
     last = seals[-1][1]
     unproved = _unproved(connection, last["ends"]["session"])
     ends = last["ends"] if unproved else dict.fromkeys(_PAST, 2**63 - 1)
-    _compare("past", last["past"], _past(connection, ends))
+    _compare("past", last["past"], _digests(connection, _PAST, ends))
     if not unproved:
-        _compare("standing", last["standing"], _held(connection, _STANDING))
+        _compare("standing", last["standing"], _digests(connection, _STANDING))
     asked = max((place for place, link in enumerate(links) if link in known), default=0)
     ((unended,),) = connection.execute("SELECT count(*) FROM attempt WHERE ended_at_s IS NULL").fetchall()
     ((cut_off,),) = connection.execute(

@@ -11,11 +11,12 @@ a new number takes the next ordinal. The state that a later duplicate needs is s
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from math import ceil
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +52,8 @@ from bulk_remove.ledger.store import (
     unpack_source,
     unpack_state,
     unpack_states,
-    unpack_unasked,
 )
-from bulk_remove.ledger.write import blocks_of, fastest_of
+from bulk_remove.ledger.write import Sending, blocks_of
 from bulk_remove.settings import Destination, Settings
 
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
@@ -68,10 +68,6 @@ SESSION_END = (
 
 That request is found by its id, not by time: the clock may have been set back between two sessions.
 """
-
-
-def _ceiling(settings: dict[str, Any]) -> float:
-    return ceilings_of(Level(settings["pace"]), settings["rate"], settings["concurrency"]).rate
 
 
 _WAITS = NumberState(NO_NUMBER)
@@ -127,8 +123,15 @@ class Outcomes:
                 after_seq = first_seq + len(block.numbers)
                 earlier = {seq - first_seq: first for seq, (first,) in duplicates.until(after_seq)}
                 outcomes = _join(block, earlier, states)
-                _set_aside(connection, outcomes, first_seq, [seq - first_seq for seq, _ in wanted.until(after_seq)])
-                yield _copy_to_duplicates(connection, outcomes, earlier)
+                file, rows, numbers = outcomes.source.file, outcomes.rows, outcomes.numbers
+                connection.executemany(
+                    "INSERT INTO carried VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (first_seq + at, file, rows[at], numbers[at], pack_state(outcomes.states[at]))
+                        for at in [seq - first_seq for seq, _ in wanted.until(after_seq)]
+                    ],
+                )
+                yield _copy_to_duplicates(connection, outcomes, earlier) if earlier else outcomes
                 first_seq = after_seq
 
     def totals(self) -> Totals:
@@ -152,7 +155,11 @@ class Outcomes:
                 "SELECT unasked, campaign, ended_at_s, attempt_id FROM attempt JOIN chunk USING (chunk_id)"
                 " WHERE unasked IS NOT NULL ORDER BY attempt_id"
             ).fetchall()
-        return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
+        return [
+            UnaskedRemoval(number, tuple(record_ids), *told)
+            for packed, *told in rows
+            for number, record_ids in orjson.loads(packed)
+        ]
 
     def head(self) -> str:
         """Return the last link (hex) of the proof."""
@@ -183,7 +190,13 @@ class Outcomes:
                 f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
             ).fetchall()
         return tuple(
-            SessionSpan(began_s, ended_s, _ceiling(settings), ending, tuple(settings.get("hours", ())))
+            SessionSpan(
+                began_s,
+                ended_s,
+                ceilings_of(Level(settings["pace"]), settings["rate"], settings["concurrency"]).rate,
+                ending,
+                tuple(settings.get("hours", ())),
+            )
             for began_s, ended_s, packed, ending in rows
             for settings in [orjson.loads(packed)]
         )
@@ -229,20 +242,22 @@ class Outcomes:
         return counted
 
 
-class Standing:
-    """Reinterprets stored states by the fastest reply until now, and by the requests that are still under way."""
+def _standing(connection: sqlite3.Connection) -> Callable[[int | None, NumberState], NumberState]:
+    """Return a function of a chunk and a state stored for it. It judges the state again by the fastest reply until now.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._fastest = fastest_of(connection)
-        self._under_way = {
-            chunk_id for (chunk_id,) in connection.execute("SELECT chunk_id FROM attempt WHERE ended_at_s IS NULL")
-        }
+    A number is in doubt while its chunk has no reply.
+    """
+    fastest = Sending(connection).fastest()
+    under_way = {
+        chunk_id for (chunk_id,) in connection.execute("SELECT chunk_id FROM attempt WHERE ended_at_s IS NULL")
+    }
 
-    def of(self, state: NumberState, chunk_id: int | None) -> NumberState:
-        """Return the state of a number in this chunk. It is in doubt while the chunk has no reply."""
-        if chunk_id in self._under_way:
+    def standing(chunk_id: int | None, state: NumberState) -> NumberState:
+        if chunk_id in under_way:
             state = without_verdict(state, Event.LOST, _NO_REPLY_YET)
-        return judged_again(state, self._fastest)
+        return judged_again(state, fastest)
+
+    return standing
 
 
 class CampaignStates:
@@ -251,7 +266,7 @@ class CampaignStates:
     def __init__(self, connection: sqlite3.Connection, campaign: str) -> None:
         self._connection = connection
         self._campaign = campaign
-        self._standing = Standing(connection)
+        self._standing = _standing(connection)
         self._chunks = self.chunks()
         self._asked: list[str] = []
         self._states: Alike[NumberState] = Alike((), ())
@@ -287,8 +302,8 @@ class CampaignStates:
             newer = {}
             for ordinal, (number, state, chunk_id) in stragglers.until(first_ordinal + len(asked)):
                 asked[ordinal - first_ordinal] = number
-                newer[ordinal - first_ordinal] = standing.of(unpack_state(state), chunk_id)
-            planned = unpack_states(packed, len(asked)).each(partial(standing.of, chunk_id=planned_id))
+                newer[ordinal - first_ordinal] = standing(chunk_id, unpack_state(state))
+            planned = unpack_states(packed, len(asked)).each(partial(standing, planned_id))
             yield asked, planned.but(newer)
 
 
@@ -311,12 +326,20 @@ def _join(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str,
     """Join rows and states. Rows in `earlier` (by index) are duplicates, and get their states later."""
     numbers, campaigns = [*block.numbers], block.campaigns
     size = len(numbers)
-    new = _new_rows(block, earlier)
     parts: list[tuple[Sequence[int], Alike[NumberState]]] = [([*earlier], Alike((_WAITS,), [0] * len(earlier)))]
     if block.problems:
         campaigns = [campaign if number else "" for number, campaign in zip(numbers, campaigns, strict=True)]
         without = sorted(block.problems)
         parts.append((without, Alike.of(NumberState(NO_NUMBER, detail=block.problems[place]) for place in without)))
+    new: dict[str, Sequence[int]] = {}  # the rows whose number is not in an earlier row
+    if not block.problems and not earlier and len({*block.campaigns}) == 1:
+        new = {block.campaigns[0]: range(size)}
+    else:
+        by_campaign = defaultdict[str, list[int]](list)
+        for place, (number, campaign) in enumerate(zip(numbers, block.campaigns, strict=True)):
+            if number and place not in earlier:
+                by_campaign[campaign].append(place)
+        new |= by_campaign
     for campaign, places in new.items():
         asked, known = states[campaign].take(len(places))
         for index in known.where(nowhere):
@@ -333,40 +356,10 @@ def _join(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str,
     )
 
 
-def _new_rows(block: NumberedBlock, earlier: Collection[int]) -> Mapping[str, Sequence[int]]:
-    """Return by campaign the indices of the rows whose number is not in an earlier row."""
-    if not block.problems and not earlier and len({*block.campaigns}) == 1:
-        return {block.campaigns[0]: range(len(block.numbers))}
-    new: defaultdict[str, list[int]] = defaultdict(list)
-    for place, (number, campaign) in enumerate(zip(block.numbers, block.campaigns, strict=True)):
-        if number and place not in earlier:
-            new[campaign].append(place)
-    return new
-
-
-def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: int, places: Sequence[int]) -> None:
-    """Keep the states of these rows for their later duplicates."""
-    connection.executemany(
-        "INSERT INTO carried VALUES (?, ?, ?, ?, ?)",
-        [
-            (
-                first_seq + place,
-                block.source.file,
-                block.rows[place],
-                block.numbers[place],
-                pack_state(block.states[place]),
-            )
-            for place in places
-        ],
-    )
-
-
 def _copy_to_duplicates(
     connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]
 ) -> OutcomeBlock:
     """Give the duplicates the states of their first rows."""
-    if not earlier:
-        return block
     numbers, states, duplicate_of = [*block.numbers], {}, {}
     for place, first_seq in earlier.items():
         file, row, numbers[place], packed = connection.execute(
@@ -379,6 +372,14 @@ def _copy_to_duplicates(
 
 _HOLDS_UNSENT = "instr(char(10) || numbers || char(10), char(10) || char(10))"
 _HOLDS = "instr(char(10) || numbers || char(10), char(10) || ? || char(10))"
+
+
+_CARRIERS = f"SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk WHERE {_HOLDS}"  # noqa: S608 - constant
+_ATTEMPTS = (
+    "SELECT begun_at_s, ended_at_s, ifnull(result, ''), request_id FROM attempt"
+    " WHERE chunk_id = ? AND result IS NOT 'not sent' ORDER BY attempt_id"
+)
+_NEWER = "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?"
 
 
 class TracedRow(NamedTuple):
@@ -423,26 +424,27 @@ class Trace(NamedTuple):
     states: tuple[TracedState, ...]
 
 
-class _Carrier(NamedTuple):
-    """A chunk with the number."""
-
-    chunk_id: int
-    campaign: str
-    sent: str
-    others: int
-    ordinal: int
-    planned: NumberState | None
-
-
 def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
     """Return the trace of a number in these forms, the planned one first. `read` reads cells as numbers."""
+    requests: list[TracedRequest] = []
+    states: list[TracedState] = []
     with store.reading() as connection:
-        carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
-        requests = sorted(
-            (request for carrier in carriers for request in _requests(connection, carrier)),
-            key=lambda request: request.begun_at_s,
-        )
-        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(_states(connection, carriers)))
+        standing = _standing(connection)
+        for form in forms:
+            for chunk_id, campaign, joined, first_ordinal, packed in connection.execute(_CARRIERS, (form,)):
+                numbers = joined.split("\n")
+                attempts = connection.execute(_ATTEMPTS, (chunk_id,))
+                requests += [TracedRequest(campaign, form, len(numbers) - 1, *attempt) for attempt in attempts]
+                if first_ordinal is None:
+                    continue
+                place = numbers.index(form)
+                newer = connection.execute(_NEWER, (first_ordinal + place,)).fetchone()
+                last, newest, carrier_id = newer or (form, "", chunk_id)
+                state = unpack_state(newest) if newer else unpack_states(packed, len(numbers))[place]
+                state = standing(carrier_id, state)
+                states.append(TracedState(campaign, form if nowhere(state) else last, state))
+        requests.sort(key=attrgetter("begun_at_s"))
+        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(states))
 
 
 def _rows(
@@ -467,42 +469,6 @@ def _rows(
                     block.campaigns[place],
                     block.problems.get(place, ""),
                 )
-
-
-def _carriers(connection: sqlite3.Connection, form: str) -> Iterator[_Carrier]:
-    chunks = connection.execute(
-        f"SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM chunk WHERE {_HOLDS}",  # noqa: S608 - see above
-        (form,),
-    )
-    for chunk_id, campaign, joined, first_ordinal, ordinals, states in chunks:
-        numbers = joined.split("\n")
-        place = numbers.index(form)
-        planned = None if first_ordinal is None else unpack_states(states, len(numbers))[place]
-        ordinal = orjson.loads(ordinals)[place] if first_ordinal is None else first_ordinal + place
-        yield _Carrier(chunk_id, campaign, form, len(numbers) - 1, ordinal, planned)
-
-
-def _requests(connection: sqlite3.Connection, carrier: _Carrier) -> Iterator[TracedRequest]:
-    attempts = connection.execute(
-        "SELECT begun_at_s, ended_at_s, ifnull(result, ''), request_id FROM attempt"
-        " WHERE chunk_id = ? AND result IS NOT 'not sent' ORDER BY attempt_id",
-        (carrier.chunk_id,),
-    )
-    for attempt in attempts:
-        yield TracedRequest(carrier.campaign, carrier.sent, carrier.others, *attempt)
-
-
-def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Iterator[TracedState]:
-    standing = Standing(connection)
-    for carrier in carriers:
-        if carrier.planned is None:
-            continue
-        newer = connection.execute(
-            "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?", (carrier.ordinal,)
-        ).fetchone()
-        last, packed, chunk_id = newer or (carrier.sent, "", carrier.chunk_id)
-        state = standing.of(unpack_state(packed) if newer else carrier.planned, chunk_id)
-        yield TracedState(carrier.campaign, carrier.sent if nowhere(state) else last, state)
 
 
 class RunFacts(NamedTuple):
@@ -603,23 +569,30 @@ def facts_of(store: Store) -> RunFacts:
         ).fetchone()
         sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
     settings, destination, system_user = _read_request(request)
-    counts = orjson.loads(plan) if plan is not None or approved_by else None
-    if counts is None:
-        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
-    planned = Plan(
-        run_id,
-        destination.host,
-        tuple(_source_plan(packed, each) for (packed,), each in zip(sources, counts["sources"], strict=True)),
-        tuple(_campaign_plan(campaign) for campaign in counts["campaigns"]),
-        settings.ceilings().rate,
-        additional_numbers=settings.additional_numbers,
-        canary=settings.canary,
-        stand_in=counts["stand_in"] is True,
-        keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
-    )
-    return RunFacts(
-        run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]), system_user
-    )
+    planned, kept = None, ()
+    if plan is not None or approved_by:
+        counts = orjson.loads(plan)
+        for each in counts["sources"]:
+            each["problems"] = tuple((str(reason), int(count)) for reason, count in each["problems"])
+        for each in counts["campaigns"]:
+            if not {*each["held"]} <= {*AlsoTry, *Rest} or not {*map(type, each["held"].values())} <= {int}:
+                raise ValueError(each["held"])
+        planned = Plan(
+            run_id,
+            destination.host,
+            tuple(
+                checked(SourcePlan(**{**each, "source": unpack_source(packed)}))
+                for (packed,), each in zip(sources, counts["sources"], strict=True)
+            ),
+            tuple(checked(CampaignPlan(**each)) for each in counts["campaigns"]),
+            settings.ceilings().rate,
+            additional_numbers=settings.additional_numbers,
+            canary=settings.canary,
+            stand_in=counts["stand_in"] is True,
+            keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
+        )
+        kept = tuple(counts["kept"])
+    return RunFacts(run_id, created_at_s, approved_by, settings, destination, planned, kept, system_user)
 
 
 @lru_cache(maxsize=64)  # nightly runs share it, and checking settings takes longer than opening a ledger
@@ -630,17 +603,6 @@ def _read_request(request: str) -> tuple[Settings, Destination, str]:
         checked(Destination.read_back(told["destination"])),
         str(told.get("system_user", "")),
     )
-
-
-def _source_plan(packed: str, counts: Mapping[str, Any]) -> SourcePlan:
-    problems = tuple((str(reason), int(count)) for reason, count in counts["problems"])
-    return checked(SourcePlan(**{**counts, "source": unpack_source(packed), "problems": problems}))
-
-
-def _campaign_plan(properties: Mapping[str, Any]) -> CampaignPlan:
-    if not {*properties["held"]} <= {*AlsoTry, *Rest} or not {*map(type, properties["held"].values())} <= {int}:
-        raise ValueError(properties["held"])
-    return checked(CampaignPlan(**properties))
 
 
 def history(store: Store) -> History:
@@ -657,8 +619,16 @@ def history(store: Store) -> History:
 
 
 def _tallies(connection: sqlite3.Connection) -> dict[str, StandingTally]:
-    campaigns = connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
-    tallies = {campaign: _tally(connection, campaign) for (campaign,) in campaigns}
+    tallies = {}
+    for (campaign,) in connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall():
+        phases: Counter[str] = Counter()
+        found = gone = 0
+        for _, states in CampaignStates(connection, campaign).chunks():
+            for state, count in states.counted():
+                phases[state.phase] += count
+                found += count * was_found(state)
+                gone += count * gone_meanwhile(state)
+        tallies[campaign] = StandingTally(phases, Counter(), found, gone)
     requests = connection.execute(
         "SELECT campaign, ifnull(result, ''), count(*) FROM attempt JOIN chunk USING (chunk_id)"
         " WHERE result IS NOT 'not sent' GROUP BY 1, 2"
@@ -666,18 +636,6 @@ def _tallies(connection: sqlite3.Connection) -> dict[str, StandingTally]:
     for campaign, result, count in requests:
         tallies[campaign].requests[result] += count
     return tallies
-
-
-def _tally(connection: sqlite3.Connection, campaign: str) -> StandingTally:
-    """Count a campaign's numbers; its requests are counted later."""
-    phases: Counter[str] = Counter()
-    found = gone = 0
-    for _, states in CampaignStates(connection, campaign).chunks():
-        for state, count in states.counted():
-            phases[state.phase] += count
-            found += count * was_found(state)
-            gone += count * gone_meanwhile(state)
-    return StandingTally(phases, Counter(), found, gone)
 
 
 class SentBefore(NamedTuple):

@@ -253,8 +253,7 @@ class Shared:
         if busy := [row for row in rows if row[1] is None]:
             return busy
         with self._lock:
-            first = not self.held
-            self.held |= {name: token for name, token, *_ in rows}
+            first, self.held = not self.held, self.held | {name: token for name, token, *_ in rows}
             if first:
                 self._lost = False
                 self.hurry.clear()
@@ -310,7 +309,7 @@ class Shared:
 
         The ledger has the first `length` pieces of the log. Raises CampaignLockedError, UnavailableError.
         """
-        self.lengths[run] = length or self._patiently(partial(self._link.do, partial(self._upload, store, run)))
+        self.lengths[run] = length or self._patiently(lambda: self._link.do(partial(self._upload, store, run)))
         store.ship = partial(self._shipped, run)
 
     @contextmanager

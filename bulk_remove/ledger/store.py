@@ -11,9 +11,8 @@ A lone surrogate (from a file name that is not UTF-8, or from a program) cannot 
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +22,6 @@ import orjson
 
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Alike, NumberedBlock, NumberState, RecordId, RowBlock, Source
-from bulk_remove.core.verdicts import Unasked
 from bulk_remove.disk import private
 from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
@@ -40,9 +38,7 @@ def checked(value: T) -> T:
     return value
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+_hints = cache(get_type_hints)
 
 
 def pack_states(states: Alike[NumberState]) -> bytes:
@@ -63,9 +59,14 @@ def unpack_states(packed: bytes | None, size: int) -> Alike[NumberState]:
     )
 
 
+def as_json(value: object) -> str:
+    """Return a value as JSON text."""
+    return _dumps(value).decode()
+
+
 def pack_state(state: NumberState) -> str:
     """Pack the state of one number."""
-    return _dumps(tuple(state)).decode()
+    return as_json(tuple(state))
 
 
 def unpack_state(packed: str) -> NumberState:
@@ -77,31 +78,11 @@ def _state(phase: str, removed: int, record_ids: Iterable[RecordId], *rest: Any)
     return NumberState(phase, removed, tuple(record_ids), *rest)
 
 
-def pack_unasked(removals: Sequence[Unasked]) -> str | None:
-    """Pack the removals of a reply that nobody asked for."""
-    return _dumps([tuple(each) for each in removals]).decode() if removals else None
-
-
-def unpack_unasked(packed: str) -> list[Unasked]:
-    """Return what `pack_unasked` packed."""
-    return [Unasked(number, tuple(record_ids)) for number, record_ids in orjson.loads(packed)]
-
-
-def pack_source(source: Source) -> str:
-    """Pack what is known of a source."""
-    return _dumps(asdict(source)).decode()
-
-
 def unpack_source(packed: str) -> Source:
-    """Return what `pack_source` packed. Raises the errors in `DAMAGE`, such as TypeError for another type."""
+    """Return a source that was packed as a dict. Raises the errors in `DAMAGE`, such as TypeError for another type."""
     properties = orjson.loads(packed)
     lists = {name: tuple(properties[name]) for name in ("header", "notes", "beside") if name in properties}
     return checked(Source(**{**properties, **lists}))
-
-
-def pack_settings(settings: Mapping[str, object]) -> str:
-    """Pack the run's settings."""
-    return _dumps(settings).decode()
 
 
 def pack_block(block: NumberedBlock) -> tuple[str, str, bytes]:
@@ -216,16 +197,20 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit all changes inside, or none after an error. Raises StorageError if the disk or the file fails."""
-        recorder = _Recorder(self.connection) if self.ship else None
-        with self.reading():
-            self.connection.execute("BEGIN IMMEDIATE")
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield cast("sqlite3.Connection", recorder or self.connection)
-                with self.ship(recorder.statements) if self.ship and recorder else nullcontext():
-                    self.connection.execute("COMMIT")
+                if self.ship is None:
+                    yield connection
+                    connection.execute("COMMIT")
+                else:
+                    recorder = _Recorder(connection)
+                    yield cast("sqlite3.Connection", recorder)
+                    with self.ship(recorder.statements):
+                        connection.execute("COMMIT")
             finally:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -316,7 +301,7 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             connection.execute(
                 "INSERT INTO run (one, run_id, tool_version, created_at_s, request) VALUES (1, ?, ?, ?, ?)",
-                (run_id, tool_version, created_at_s, pack_settings(request)),
+                (run_id, tool_version, created_at_s, as_json(request)),
             )
         on_failure.pop_all()
     return store

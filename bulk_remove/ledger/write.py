@@ -1,5 +1,8 @@
 """Writes to a ledger: `Planning` the plan, `Sending` requests and verdicts, `Journal` for all workers at once.
 
+`Reopening` prepares a ledger for another session. Everything that the session needs is in the ledger: the input may be
+gone or changed.
+
 Each method of `Sending` is one step inside a transaction. A planned chunk keeps its numbers' states after its last
 attempt. A number that must be sent again becomes a straggler: a row of its own with its newest state. Later chunks are
 packed from stragglers.
@@ -13,27 +16,26 @@ import asyncio
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Self, TypeVar
 
 import orjson
 
-from bulk_remove.core.lifecycle import NOTHING_SEEN, Fastest, taken_up
+from bulk_remove.core.lifecycle import NOTHING_SEEN, SETTLED, Event, Fastest, taken_up, without_verdict
 from bulk_remove.core.limits import Batch, batch_of_settled
 from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, Source
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan
 from bulk_remove.core.verdicts import Unasked
-from bulk_remove.ledger.proof import seal
+from bulk_remove.language import phrase
+from bulk_remove.ledger.proof import altered, seal
 from bulk_remove.ledger.store import (
     Store,
+    as_json,
     pack_block,
-    pack_settings,
-    pack_source,
     pack_state,
     pack_states,
-    pack_unasked,
     unpack_block,
     unpack_numbers,
     unpack_source,
@@ -61,7 +63,7 @@ class Planning:
     def add_source(self, source: Source) -> None:
         """Add a source."""
         with self._store.transaction() as connection:
-            self._insert_source(connection, source)
+            self._insert(connection, source)
 
     def add_blocks(self, blocks: Iterable[NumberedBlock]) -> None:
         """Add blocks of rows, and their sources if new, in one transaction."""
@@ -69,14 +71,14 @@ class Planning:
             for block in blocks:
                 source = block.rows.source
                 if source not in self._source_nos:
-                    self._insert_source(connection, source)
+                    self._insert(connection, source)
                 connection.execute(
                     "INSERT INTO block (source_no, numbers, campaigns, contents) VALUES (?, ?, ?, ?)",
                     (self._source_nos[source], *pack_block(block)),
                 )
 
-    def _insert_source(self, connection: sqlite3.Connection, source: Source) -> None:
-        connection.execute("INSERT INTO source VALUES (?, ?)", (self._sources, pack_source(source)))
+    def _insert(self, connection: sqlite3.Connection, source: Source) -> None:
+        connection.execute("INSERT INTO source VALUES (?, ?)", (self._sources, as_json(asdict(source))))
         self._source_nos[source] = self._sources
         self._sources += 1
 
@@ -91,8 +93,8 @@ class Planning:
         next_duplicate = next(duplicates, -1)
         first_seq = 0
         with self._store.reading() as connection:
-            for packed in connection.execute("SELECT numbers, campaigns FROM block ORDER BY block_no"):
-                numbers, campaigns = unpack_numbers(*packed)
+            for row in connection.execute("SELECT numbers, campaigns FROM block ORDER BY block_no"):
+                numbers, campaigns = unpack_numbers(*row)
                 while first_seq <= next_duplicate < first_seq + len(numbers):
                     numbers[next_duplicate - first_seq] = ""
                     next_duplicate = next(duplicates, -1)
@@ -154,7 +156,7 @@ class Planning:
     def finish(self, counts: dict[str, object]) -> None:
         """Store the counts of the plan, which marks it as complete."""
         with self._store.transaction() as connection:
-            connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
+            connection.execute("UPDATE run SET plan = ?", (as_json(counts),))
 
     def approve(self, approved: ApprovedPlan) -> None:
         """Note how the plan was approved, and begin the proof. Does nothing in a later session."""
@@ -180,7 +182,7 @@ def blocks_of(store: Store) -> Iterator[NumberedBlock]:
 Span = tuple[int, int]
 """The first and the last ordinal of a range."""
 
-EVERYWHERE: Span = (0, 2**63 - 1)
+_EVERYWHERE: Span = (0, 2**63 - 1)
 
 
 class Due(NamedTuple):
@@ -189,6 +191,14 @@ class Due(NamedTuple):
     campaign: str
     form: int
     numbers: list[tuple[int, str, NumberState]]
+
+
+class Canary(NamedTuple):
+    """The canary: its ordinals (None without one), whether the rest may follow, and the campaign of a planned chunk."""
+
+    span: Span | None = None
+    passed: bool = False
+    campaign: str = ""
 
 
 Gone = Callable[[str, Sequence[str]], Sequence[int]]
@@ -215,13 +225,13 @@ class Sending:
         chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
 
-    def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
+    def due_stragglers(self, until_s: float, limit: int, within: Span | None = None) -> Due | None:
         """Return numbers due by `until_s` that can share a request with the one longest due, or None."""
         # The plus makes SQLite use the index on the due time.
         alike = self._connection.execute(
             "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
             " ORDER BY due_at_s, ordinal LIMIT 1",
-            (until_s, *within),
+            (until_s, *(within or _EVERYWHERE)),
         ).fetchone()
         if alike is None:
             return None
@@ -229,14 +239,15 @@ class Sending:
         rows = self._connection.execute(
             "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND form = ? AND due_at_s <= ?"
             " AND +ordinal BETWEEN ? AND ? ORDER BY due_at_s, ordinal LIMIT ?",
-            (campaign, form, until_s, *within, limit),
+            (campaign, form, until_s, *(within or _EVERYWHERE), limit),
         )
         return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
 
-    def next_due_s(self, within: Span = EVERYWHERE) -> float | None:
+    def next_due_s(self, within: Span | None = None) -> float | None:
         """Return when the next straggler `within` these ordinals is due (Unix seconds), or None."""
         (due_at_s,) = self._connection.execute(
-            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?", within
+            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?",
+            within or _EVERYWHERE,
         ).fetchone()
         return None if due_at_s is None else float(due_at_s)
 
@@ -250,7 +261,7 @@ class Sending:
         """Make a chunk of stragglers in one form. They no longer wait."""
         chunk_id = self._connection.execute(
             "INSERT INTO chunk (campaign, numbers, ordinals, progress) VALUES (?, ?, ?, 'open')",
-            (campaign, "\n".join(numbers), orjson.dumps(list(ordinals)).decode()),
+            (campaign, "\n".join(numbers), as_json([*ordinals])),
         ).lastrowid
         self._connection.executemany(
             "UPDATE straggler SET due_at_s = NULL, chunk_id = ? WHERE ordinal = ?",
@@ -278,14 +289,18 @@ class Sending:
         self._connection.execute(
             "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ?, unasked = ?"
             " WHERE attempt_id = ?",
-            (now_s, result, request_id, strangers, pack_unasked(unasked), attempt_id),
+            (
+                now_s,
+                result,
+                request_id,
+                strangers,
+                as_json([tuple(each) for each in unasked]) if unasked else None,
+                attempt_id,
+            ),
         )
 
-    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
-        """Write the states of the numbers after an attempt. The chunk stays open."""
-        self._keep(chunk, states, "open")
-
-    def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str) -> None:
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState], progress: str = "open") -> None:
+        """Write the states of the numbers after an attempt, and whether the chunk stays open."""
         self._connection.execute(
             "UPDATE chunk SET states = ?, progress = ? WHERE chunk_id = ?",
             (pack_states(states) if chunk.first else None, progress, chunk.chunk_id),
@@ -298,7 +313,7 @@ class Sending:
 
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk. `again` says by index which of its numbers to send again, when and in which form."""
-        self._keep(chunk, states, "settled")
+        self.keep_states(chunk, states, "settled")
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
@@ -339,7 +354,7 @@ class Sending:
         cursor = self._connection.execute(
             "INSERT INTO session (began_at_s, settings, first_attempt)"
             " SELECT ?, ?, ifnull(max(attempt_id), 0) + 1 FROM attempt",
-            (now_s, pack_settings(settings)),
+            (now_s, as_json(settings)),
         )
         return int(cursor.lastrowid or 0)
 
@@ -352,7 +367,8 @@ class Sending:
 
     def fastest(self) -> Fastest:
         """Return the fastest reply with verdicts until now."""
-        return fastest_of(self._connection)
+        found = self._connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
+        return Fastest(*found) if found else NOTHING_SEEN
 
     def keep_fastest(self, fastest: Fastest) -> None:
         """Store the fastest reply."""
@@ -360,10 +376,13 @@ class Sending:
             "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
         )
 
-    def canary(self) -> Span | None:
-        """Return the ordinals of the canary, or None."""
-        found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
-        return found
+    def canary(self) -> Canary:
+        """Return the canary."""
+        found = self._connection.execute(
+            "SELECT first_ordinal, last_ordinal, passed, (SELECT campaign FROM chunk"
+            " WHERE chunk.first_ordinal = canary.first_ordinal AND planned) FROM canary"
+        ).fetchone()
+        return Canary(found[:2], bool(found[2]), found[3] or "") if found else Canary()
 
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
         """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first.
@@ -374,16 +393,9 @@ class Sending:
         self._connection.execute("INSERT OR REPLACE INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
         return span
 
-    def canary_campaign(self) -> str:
-        """Return the campaign of a canary that is a planned chunk, or an empty text."""
-        found = self._connection.execute(
-            "SELECT campaign FROM chunk JOIN canary USING (first_ordinal) WHERE planned"
-        ).fetchone()
-        return str(found[0]) if found else ""
-
     def canary_phases(self) -> Counter[str]:
         """Return the count of the canary's numbers by phase. Empty without a canary."""
-        span = self.canary()
+        span = self.canary().span
         if span is None:
             return Counter()
         rows = self._connection.execute("SELECT ordinal, state FROM straggler WHERE ordinal BETWEEN ? AND ?", span)
@@ -396,10 +408,6 @@ class Sending:
         for chunk in (_planned_chunk(*row) for row in planned):
             phases = dict(zip(chunk.ordinals, (state.phase for state in chunk.states), strict=True)) | phases
         return Counter(phases.values())
-
-    def canary_passed(self) -> bool:
-        """Return whether the rest of the run may follow its canary."""
-        return bool(self._connection.execute("SELECT sum(passed) FROM canary").fetchone()[0])
 
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow its canary."""
@@ -432,7 +440,7 @@ class Sending:
                 places, states = chunk.ordinals, dict(zip(chunk.ordinals, chunk.states, strict=True))
             newer = self._connection.execute(
                 "SELECT ordinal, state FROM straggler WHERE ordinal IN (SELECT value FROM json_each(?))",
-                (orjson.dumps([*places]).decode(),),
+                (as_json([*places]),),
             )
             states |= {ordinal: unpack_state(state) for ordinal, state in newer}
             away = {places[index] for index in gone(campaign, numbers.split("\n"))}
@@ -461,16 +469,117 @@ class Sending:
         )
 
 
-def fastest_of(connection: sqlite3.Connection) -> Fastest:
-    """Return the fastest reply with verdicts in a ledger."""
-    found = connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
-    return Fastest(*found) if found else NOTHING_SEEN
-
-
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
     each = tuple(numbers.split("\n"))
     known = unpack_states(states, len(each))
     return Chunk(chunk_id, campaign, each, range(first_ordinal, first_ordinal + len(each)), known, first=True)
+
+
+_PAGE_ROWS = 5000
+_PLANNED = (
+    "SELECT straggler.ordinal, straggler.number, numbers, ordinal - first_ordinal FROM straggler LEFT JOIN chunk"
+    " ON chunk.campaign = straggler.campaign AND first_ordinal = (SELECT max(first_ordinal) FROM chunk planned"
+    " WHERE planned.campaign = straggler.campaign AND planned.first_ordinal <= ordinal) ORDER BY ordinal"
+)
+_LOST = "The run was stopped hard before the reply came."
+
+
+class Reopening:
+    """Works on a ledger that nobody else is writing to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def reopen(self, now_s: float) -> None:
+        """Make every number that is not settled due now.
+
+        Attempts without an end were under way when the process died, so their numbers are in doubt from now on. The
+        time for numbers in a call begins again. `now_s` in Unix seconds. Raises StorageError.
+        """
+        with self._store.transaction() as connection:
+            _lose_unanswered(connection, now_s)
+            connection.execute("UPDATE chunk SET progress = 'settled' WHERE first_ordinal IS NULL")
+            _make_stragglers(connection)
+            _make_due(connection, now_s)
+            seal(connection)
+
+    def waiting_numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield (campaign, number) of the waiting numbers, in the order in which they will be sent."""
+        with self._store.reading() as connection:
+            yield from connection.execute(
+                "SELECT campaign, number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
+            )
+
+    def check_stragglers(self, planned: Callable[[str], str]) -> None:
+        """Raise AlteredLedgerError unless the `planned` form of each straggler is that of its number in the plan."""
+        with self._store.reading() as connection:
+            last, each = "", [""]
+            for ordinal, number, numbers, place in connection.execute(_PLANNED):
+                if numbers != last:
+                    last, each = numbers, (numbers or "").split("\n")
+                if numbers is None or place >= len(each) or planned(number) != planned(each[place]):
+                    what = phrase("straggler {ordinal} is not a number of the plan", ordinal=ordinal)
+                    raise altered(self._store.path, what)
+
+
+def _lose_unanswered(connection: sqlite3.Connection, now_s: float) -> None:
+    unanswered = connection.execute(
+        "SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL ORDER BY attempt_id"
+    ).fetchall()
+    for attempt_id, chunk_id in unanswered:
+        numbers, ordinals, states = connection.execute(
+            "SELECT numbers, ordinals, states FROM chunk WHERE chunk_id = ?", (chunk_id,)
+        ).fetchone()
+        if ordinals is None:
+            lost = unpack_states(states, numbers.count("\n") + 1).each(_lose)
+            connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(lost), chunk_id))
+        for ordinal in orjson.loads(ordinals or "[]"):
+            (packed,) = connection.execute("SELECT state FROM straggler WHERE ordinal = ?", (ordinal,)).fetchone()
+            state = pack_state(_lose(unpack_state(packed)))
+            connection.execute("UPDATE straggler SET state = ? WHERE ordinal = ?", (state, ordinal))
+        connection.execute(
+            "UPDATE attempt SET ended_at_s = ?, result = 'killed' WHERE attempt_id = ?", (now_s, attempt_id)
+        )
+
+
+def _lose(state: NumberState) -> NumberState:
+    return without_verdict(state, Event.LOST, _LOST)
+
+
+def _make_stragglers(connection: sqlite3.Connection) -> None:
+    """Insert a straggler for every open number of a closed planned chunk."""
+    closed = connection.execute(
+        "SELECT campaign, numbers, first_ordinal, states FROM chunk"
+        " WHERE progress = 'settled' AND first_ordinal IS NOT NULL"
+    )
+    for campaign, numbers, first_ordinal, packed in closed:
+        each = numbers.split("\n")
+        states = unpack_states(packed, len(each))
+        connection.executemany(
+            "INSERT OR IGNORE INTO straggler (ordinal, campaign, number, state) VALUES (?, ?, ?, ?)",
+            [
+                (first_ordinal + place, campaign, each[place], pack_state(states[place]))
+                for place in states.where(lambda state: state.phase not in SETTLED)
+            ],
+        )
+
+
+def _make_due(connection: sqlite3.Connection, now_s: float) -> None:
+    """Make every straggler that is not settled due now, in pages."""
+    fastest, ordinal = Sending(connection).fastest(), -1
+    while rows := connection.execute(
+        "SELECT ordinal, state FROM straggler WHERE ordinal > ? ORDER BY ordinal LIMIT ?", (ordinal, _PAGE_ROWS)
+    ).fetchall():
+        states = [(ordinal, unpack_state(packed)) for ordinal, packed in rows]
+        connection.executemany(
+            "UPDATE straggler SET state = ?, due_at_s = ?, chunk_id = NULL WHERE ordinal = ?",
+            [
+                (pack_state(taken_up(state, fastest)), now_s, ordinal)
+                for ordinal, state in states
+                if state.phase not in SETTLED
+            ],
+        )
+        ordinal = rows[-1][0]
 
 
 T = TypeVar("T")
@@ -503,18 +612,14 @@ class Journal:
         return result
 
     def _serve(self) -> None:
-        while (first := self._calls.get()) is not None:
-            batch = [first]
-            closing = False
-            while len(batch) < _MOST_CALLS_PER_COMMIT and not self._calls.empty():
-                call = self._calls.get()
-                if call is None:
-                    closing = True
-                    break
-                batch.append(call)
+        batch: list[Waiting] = []
+        while (call := self._calls.get()) is not None:
+            batch.append(call)
+            if self._calls.empty() or len(batch) == _MOST_CALLS_PER_COMMIT:
+                self._commit(batch)
+                batch = []
+        if batch:
             self._commit(batch)
-            if closing:
-                return
 
     def _commit(self, batch: list[Waiting]) -> None:
         """Run and commit a batch. An error is passed to all its callers."""

@@ -35,13 +35,12 @@ from bulk_remove.page.shown import hint_shown, plan_shown, progress_shown, resul
 from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, sheets_in, unfinished
 from bulk_remove.reader import SetAside, set_aside
 from bulk_remove.report.html import speaking
+from bulk_remove.run.again import ended_run
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
 from bulk_remove.run.folders import make_private, run_folders
 from bulk_remove.run.job import in_thread
-from bulk_remove.run.past import PastRun, past_run
+from bulk_remove.run.past import Explained, PastRun, explain_number, explained_as_json, past_run, verify_run
 from bulk_remove.run.preflight import list_all
-from bulk_remove.run.proof import Explained, explain_number, explained_as_json, verify_run
-from bulk_remove.run.resume import ended_run
 from bulk_remove.settings import LONGEST_REASON
 
 MOST_BYTES = 1 << 30

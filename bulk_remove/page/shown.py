@@ -18,11 +18,9 @@ from bulk_remove.core.plan import Plan, check_kept, only_short, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,
     MEANING,
-    Advice,
     Ending,
     NoneFound,
     Proof,
-    about_a_guess,
     advise,
     headline,
     removed_again_told,
@@ -32,11 +30,11 @@ from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop
 from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
 from bulk_remove.ledger import Outcomes, facts_of, opened_for_reading
 from bulk_remove.page.work import Stage, Work
-from bulk_remove.run.finish import SUMMARY
+from bulk_remove.run.finish import SUMMARY, guess_of
 from bulk_remove.run.job import Done, Planned
 from bulk_remove.run.past import UNDER_WAY, PastRun, local
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import LEDGER, Prepared, check_plan, removed_earlier
+from bulk_remove.run.prepare import LEDGER, check_plan, removals_before, removed_earlier
 from bulk_remove.settings import Settings
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -222,6 +220,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     for phase, count in now.phases.items():
         by_status[status_of(phase)] += count
     share = now.settled * 100 // total if total else 100
+    heading = "The removal is paused" if work.paused else "Numbers are being removed"
     sentence = translated(_going(work))
     figures = {
         "removed": by_status[Status.REMOVED],
@@ -233,7 +232,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     shown |= {
         "percent": share,
         "title": say("{share} % done", share=share),
-        "heading": translated(_heading(work)),
+        "heading": translated("The removal is being stopped" if work.ending else heading),
         "spoken": sentence
         if work.paused or work.ending
         else say("at least {share} % done", share=share // _TENTHS * _TENTHS),
@@ -248,12 +247,6 @@ def progress_shown(work: Work) -> dict[str, Any]:
         "canary": translated(_canary(work)),
     }
     return shown
-
-
-def _heading(work: Work) -> str:
-    if work.ending:
-        return "The removal is being stopped"
-    return "The removal is paused" if work.paused else "Numbers are being removed"
 
 
 def _canary(work: Work) -> str:
@@ -331,7 +324,7 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
     by_status = Counter({Status(name): count for name, count in summary["rows_by_status"].items()})
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     ending, code = Ending(summary["ending"]), ExitCode(summary["exit_code"])
-    guess = _guess(run, nothing) if nothing and not nothing.confirmed else None
+    guess = guess_of(run.plan, run.told.facts.settings if run.told else Settings("00000"), nothing)
     strangers, not_meant = summary["numbers_in_replies_unasked"], summary["empty_cells"] + summary["left_out_rows"]
     advice = advise(run.run_id, ending, by_status, strangers=strangers, guess=guess, not_meant=not_meant)
     gone = _gone_before(run, by_status)
@@ -345,7 +338,13 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
             counted(summary["rows"], "{count:,} row", "{count:,} rows"),
             counted(summary["numbers"], "{count:,} different number", "{count:,} different numbers"),
         ),
-        "counted": [*_again(summary), *(_proof(each).sentence() for each in summary["records_by_campaign"])],
+        "counted": [
+            *([removed_again_told(summary["removed_again"])] if summary.get("removed_again") else ()),
+            *(
+                Proof(**{each.name: counts[each.name] for each in fields(Proof)}).sentence()
+                for counts in summary["records_by_campaign"]
+            ),
+        ],
         "advice": [each.sentence for each in advice if not (ending in HELD_BACK and " resume " in each.command)],
         "unasked": len(summary["unasked_removals"]),
     }
@@ -360,18 +359,14 @@ def _why(run: PastRun, done: Done | None) -> str:
     return done.sent.guard.sentence if done.sent.guard else ""
 
 
-def _again(summary: Mapping[str, Any]) -> Iterator[str]:
-    if again := summary.get("removed_again"):
-        yield removed_again_told(again)
-
-
 def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
     """Say that all numbers of a run that found none had been removed by earlier runs; else return an empty text."""
     numbers = run.plan.numbers
     if not by_status[Status.NOT_EXIST] or {*+by_status} - {Status.NOT_EXIST, *NEVER_SENT}:
         return ""
     with opened_for_reading(run.folder / LEDGER) as store:
-        removed = removed_earlier(Prepared(run.folder, store, run.plan, (), facts_of(store).settings))
+        created_at_s = facts_of(store).created_at_s
+        removed = removed_earlier(store, removals_before(run.folder, run.host, run.campaigns, created_at_s))
     return "" if removed < numbers else phrase("They are already gone: earlier runs removed all of them.")
 
 
@@ -392,18 +387,6 @@ def _rows(counts: Counter[Status], empty: int, left_out: int) -> Sequence[tuple[
         (Status.INVALID, left_out, "left out, as asked: never sent"),
     ]
     return [(status, count, ours(meaning), colours.get(status, "info")) for status, count, meaning in told if count]
-
-
-def _guess(run: PastRun, nothing: NoneFound) -> Advice:
-    held = Counter[str]()
-    for campaign in nothing.campaigns:
-        held.update(run.held.get(campaign, {}))
-    settings = run.told.facts.settings if run.told else Settings("00000")
-    return about_a_guess(run.run_id, nothing, held, settings.forms(), settings.region)
-
-
-def _proof(counts: Mapping[str, Any]) -> Proof:
-    return Proof(**{each.name: counts[each.name] for each in fields(Proof)})
 
 
 def _summary_of(run: PastRun) -> Mapping[str, Any] | None:

@@ -23,6 +23,7 @@ from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
 from bulk_remove.reader import SetAside, open_table, sheets_of
+from bulk_remove.run.again import EarlierRows, EarlierRun, check_same_server, find_run
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import (
     Done,
@@ -39,8 +40,6 @@ from bulk_remove.run.job import (
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.prepare import Prepared, reading_of
-from bulk_remove.run.rerun import EarlierRows
-from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.sending import Pool
 from bulk_remove.settings import Address, Login, Settings
 
@@ -136,7 +135,7 @@ class Work(Operator):
 
     def steer(self, key: Key) -> str:
         """Carry out a button's action and return the sentence to show."""
-        if self.ending or (self._pool is not None and self._pool.stopping):
+        if self.ending or (self._pool is not None and self._pool.halt.called):
             return "The run is ending."
         if key is Key.STOP:
             self.stop(Ending.PAGE)

@@ -1,5 +1,6 @@
 """Writes the report of a run from its ledger: CSV, summary, HTML page, workbook. Counts the rows while it writes."""
 
+import json
 import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -42,8 +43,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Totals, WrittenFile, facts_of
-from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger import Outcomes, RecordCount, RowKeys, Totals, WrittenFile, facts_of
 from bulk_remove.report.csv import (
     read_rows,
     timestamp,
@@ -53,7 +53,7 @@ from bulk_remove.report.csv import (
     written_aside,
 )
 from bulk_remove.run.folders import note_report
-from bulk_remove.run.prepare import Prepared, earlier_removals
+from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
 
 
@@ -143,7 +143,7 @@ class RemovedAgain:
 
     def __init__(self, prepared: Prepared) -> None:
         self.numbers = 0
-        self._removals = earlier_removals(prepared)
+        self._removals = prepared.removals
 
     def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         """Yield the same blocks; `detail` of such a number says so."""
@@ -367,7 +367,7 @@ class _Writer:
             digest,
             outcomes.head(),
             nothing=nothing,
-            guess=_guess(plan, self.prepared.settings, nothing),
+            guess=guess_of(plan, self.prepared.settings, nothing),
             removed_before=sum(campaign.removed_before for campaign in plan.campaigns),
             removed_again=again.numbers,
         )
@@ -411,7 +411,7 @@ def note_files(outcomes: Outcomes, files: Iterable[Aside]) -> None:
     )
 
 
-def _guess(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice | None:
+def guess_of(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice | None:
     """Return what to do if no number was found and the form of the numbers is a guess."""
     if nothing is None or nothing.confirmed:
         return None
@@ -491,6 +491,15 @@ def _summary(prepared: Prepared, finished: Finished) -> dict[str, object]:
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }
+
+
+def summary_at(path: Path) -> Mapping[str, object]:
+    """Return a summary, or an empty mapping if the file is missing or something else."""
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
 
 
 def source_as_json(source: Source) -> dict[str, object]:

@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import file_digest
 from io import BufferedReader
@@ -49,11 +49,11 @@ from bulk_remove.errors import (
 )
 from bulk_remove.language import counted, ours, phrase, translated
 from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
+from bulk_remove.run.again import close_run, note_copies
 from bulk_remove.run.finish import REPORT, SUMMARY
-from bulk_remove.run.folders import Mark, mark, note_report
+from bulk_remove.run.folders import Mark, mark, note_report, noted_reports
 from bulk_remove.run.job import Carried
 from bulk_remove.run.past import EarlierRuns, Left, PastRun, past_run
-from bulk_remove.run.resume import close_run, note_copies
 from bulk_remove.settings import Settings
 
 REPORT_END = ".report.csv"
@@ -77,10 +77,7 @@ class Seen(NamedTuple):
 
 
 class Inbox:
-    """A folder into which files are dropped. `done` and `failed` in it are made when they are first needed.
-
-    A context manager that keeps the folders open.
-    """
+    """A folder into which files are dropped, kept open. `done` and `failed` in it are made when they are needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -138,10 +135,6 @@ class Inbox:
             return None
         return _look(found) if found and stat.S_ISREG(found.st_mode) else None
 
-    def path(self, name: str) -> Path:
-        """Return the path of a file in the inbox."""
-        return self.folder / name
-
     @contextmanager
     def open(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
         """Open a file for reading. Raises InputError if this fails, or if the file has another hard link."""
@@ -169,7 +162,7 @@ class Inbox:
         except InputError:
             return None
         except OSError as error:
-            raise _failure(self.path(name), error) from None
+            raise _failure(self.folder / name, error) from None
 
     def holds(self, place: FilePlace, name: str, content: str) -> bool:
         """Return whether a place has a file with this name and content (SHA-256, hex)."""
@@ -186,16 +179,11 @@ class Inbox:
             name, lambda free: any(there.look(f"{free}{end}") is not None for end in ("", REPORT_END, NOTE_END))
         )
 
-    def beside(self, place: FilePlace, name: str, report: Path) -> Path:
-        """Return the path of a report beside the file `name`: `a.csv.report.csv` beside `a.csv`."""
-        return self.folder / place.value / f"{name}.{report.name}"
-
-    def put_reports(self, place: FilePlace, name: str, reports: Iterable[Path]) -> list[Aside]:
-        """Copy a run's reports to the place where the file `name` will go. Raises StorageError."""
+    def put_reports(self, targets: Mapping[Path, Path], place: FilePlace) -> list[Aside]:
+        """Copy a run's reports to a place, each to its target there. Raises StorageError."""
         there = self._at(place)
         copies = []
-        for report in reports:
-            target = self.beside(place, name, report)
+        for target, report in targets.items():
             try:
                 with there.written(target.name) as aside, opened_once(report) as original:
                     shutil.copyfileobj(original, aside.file)
@@ -215,10 +203,7 @@ class Inbox:
         return target
 
     def move(self, name: str, look: FileLook, place: FilePlace, new_name: str) -> bool:
-        """Move a file out of the inbox. Returns False if it has changed meanwhile: then it stays in the inbox.
-
-        The new name must be free. Raises StorageError.
-        """
+        """Move a file to a free name. Returns False if it has changed, and then it stays. Raises StorageError."""
         there = self._at(place)
         if self.look_at(name) != look:
             return False
@@ -392,7 +377,7 @@ class Night:
         run = past_run(left.folder)
         place = FilePlace.FAILED if run.open_numbers else FilePlace.DONE
         word = phrase("removed or replaced after run {run} began; the run was not continued", run=left.folder.name)
-        new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
+        new_name = self._new_name(left, place)
         if finished is not None:
             self._put_reports(left, place, new_name, finished.also)
         if place is FilePlace.FAILED:
@@ -412,7 +397,7 @@ class Night:
         places = {self._inbox.folder / place.value: place for place in (FilePlace.DONE, FilePlace.FAILED)}
         return any(
             self._inbox.holds(places[report.parent], report.name.removesuffix(REPORT_END), left.content)
-            for report in past_run(left.folder).reports
+            for report in noted_reports(left.folder).paths
             if report.parent in places and report.name.endswith(REPORT_END)
         )
 
@@ -443,11 +428,12 @@ class Night:
             return
         self._screen.tell(phrase("{name}:", name=harmless(name)))
         try:
-            copy = self._copy(name, look)
+            with self._inbox.open(name) as (file, opened):
+                copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
         except BulkRemoveError as error:
             self._leave_in_inbox(name, error, None)
             return
-        if copy is None:
+        if copy is None or self._inbox.look_at(name) != look:
             self._screen.tell(
                 phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
             )
@@ -465,7 +451,7 @@ class Night:
 
     def _not_for_us(self, name: str, look: FileLook) -> str:
         """Return why a file stays in the inbox, or an empty text if it is taken."""
-        if not is_readable(self._inbox.path(name)):
+        if not is_readable(self._inbox.folder / name):
             return "this file type is not read; left in the inbox"
         if not look.size_bytes:
             return "empty, perhaps not written yet; left in the inbox"
@@ -473,19 +459,14 @@ class Night:
             return phrase("its name is longer than {most} bytes; left in the inbox", most=LONGEST_FILE_NAME)
         return ""
 
-    def _copy(self, name: str, look: FileLook) -> SetAside | None:
-        """Copy a file to the state folder. Returns None if the file has changed meanwhile. Raises InputError."""
-        with self._inbox.open(name) as (file, opened):
-            copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
-        return copy if self._inbox.look_at(name) == look else None
-
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:
-            carried = self._start(self._inbox.path(name), copy)
+            carried = self._start(self._inbox.folder / name, copy)
         except KeepListError as error:  # the file itself is fine: the next night takes it
             self._leave_in_inbox(name, error, None)
-        except OwnReportError:
-            self._refuse(name, look, self._where_it_will_lie(name))
+        except OwnReportError:  # the hint names the path in `failed`, ready for a rerun
+            lies = self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name)
+            self._refuse(name, look, own_report(str(lies)))
         except (InputError, GuardStop) as error:
             self._refuse(name, look, error)
         except BulkRemoveError as error:
@@ -499,10 +480,6 @@ class Night:
         note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
         self._move_with_note(name, look, FilePlace.FAILED, note)
         self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
-
-    def _where_it_will_lie(self, name: str) -> OwnReportError:
-        """Return the error for a report in the inbox. Its hint names the path in `failed`, ready for a rerun."""
-        return own_report(str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name)))
 
     def _move_with_note(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
         new_name = self._inbox.free_name(place, name)
@@ -521,40 +498,41 @@ class Night:
     def _conclude(self, left: Left, carried: Carried) -> None:
         """Move the file away after its report, unless another night can finish it. Note the result."""
         run = past_run(carried.folder)
-        place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
+        to_the_end = sum(session.ending == Ending.DONE for session in run.told.sessions) if run.told else 0
+        place = place_of(carried.exit_code, run.resumable_numbers, to_the_end)
         word: str = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
         if run.open_numbers:
             word = counted(
                 run.open_numbers, "{count:,} number without a final answer", "{count:,} numbers without a final answer"
             )
         if place is not FilePlace.INBOX:
-            self._put_away(left, carried, place)
+            new_name = self._new_name(left, place)
+            self._put_reports(left, place, new_name, carried.also)
+            seen = self._inbox.read(left.name)
+            look = seen.look if seen is not None and seen.content == left.content else None
+            self._move(left.name, look, place, new_name)
+            mark(left.folder, Mark.CONCLUDED)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
         if run.unasked and not self._over:
             self._over = True
             self._screen.tell("No other file is begun: something on the way to the server changes the requests.")
 
-    def _put_away(self, left: Left, carried: Carried, place: FilePlace) -> None:
-        new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
-        self._put_reports(left, place, new_name, carried.also)
-        seen = self._inbox.read(left.name)
-        look = seen.look if seen is not None and seen.content == left.content else None
-        self._move(left.name, look, place, new_name)
-        mark(left.folder, Mark.CONCLUDED)
-
     def _put_reports(self, left: Left, place: FilePlace, new_name: str, also: Sequence[Path]) -> None:
         report = left.folder / REPORT
-        for path in (report, *also):
-            note_report(left.folder, self._inbox.beside(place, new_name, path))
-        note_copies(left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(SUMMARY), *also)))
+        summary, there = report.with_suffix(SUMMARY), self._inbox.folder / place.value
+        targets = {there / f"{new_name}.{path.name}": path for path in (report, summary, *also)}
+        for target, path in targets.items():
+            if path != summary:
+                note_report(left.folder, target)
+        note_copies(left.folder, self._inbox.put_reports(targets, place))
 
-    def _begun_name(self, left: Left, place: FilePlace) -> str:
-        """Return the file name that an interrupted night chose for a report without its file, or an empty text."""
-        for report in past_run(left.folder).reports:
+    def _new_name(self, left: Left, place: FilePlace) -> str:
+        """Return a free name for a file in a place, or the one that an interrupted night chose for its report."""
+        for report in noted_reports(left.folder).paths:
             file = report.with_name(report.name.removesuffix(REPORT_END))
             if file != report and file.parent == self._inbox.folder / place.value and not os.path.lexists(file):
                 return file.name
-        return ""
+        return self._inbox.free_name(place, left.name)
 
     def _leave_in_inbox(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
         self._screen.error(error)

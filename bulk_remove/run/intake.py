@@ -9,10 +9,11 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from bulk_remove.core.columns import COUNTS_UP, find_condition_column, fold, phone_columns, says_keep
 from bulk_remove.core.conditions import (
@@ -36,11 +37,14 @@ from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan, only_
 from bulk_remove.core.spelling import EMPTY, reading, region_of
 from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
-from bulk_remove.ledger.distinct import NumberSet, RowKeys
+from bulk_remove.ledger import RowKeys
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.reader import Table as ReadTable
 from bulk_remove.run.folders import make_private
 from bulk_remove.settings import Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.ledger.distinct import NumberSet
 
 SHOWN_ROWS = 5
 MAX_CAMPAIGNS = 1000
@@ -56,7 +60,8 @@ class Intake:
     """Turns cells into numbers and counts what it finds.
 
     `on_rows` is called with the count of rows read so far. `kept` returns the indices of numbers that must never be
-    removed. With `show_numbers` samples are not masked. `whole` collects what the cells reveal about each other.
+    removed. With `show_numbers` samples are not masked. `whole` collects what the cells reveal about each other,
+    `counts` has the counts of each source.
     """
 
     def __init__(
@@ -80,13 +85,13 @@ class Intake:
         self._campaigns: dict[str, tuple[str, str]] = {}
         self._codes: dict[Source, CodeColumn] = {}
         self._keep_title: tuple[Source, int, str] | None = None
-        self._counts: list[_Counts] = []
+        self.counts: list[_Counts] = []
         self.rows = 0
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
         """Yield the blocks of a source with the number of each row, and add them to `keys`. Raises InputError."""
         counts = _Counts(source, self.rows, self._settings, self._rules.region)
-        self._counts.append(counts)
+        self.counts.append(counts)
         conditions = [  # each with the index of its column in `source.beside`
             (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
             for condition in map(Condition.parse, self._settings.where)
@@ -126,14 +131,10 @@ class Intake:
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Pass on the duplicates (index of the row, index of the first row with its number); count them by source."""
-        starts = [counts.first_place for counts in self._counts]
+        starts = [counts.first_place for counts in self.counts]
         for place, first in duplicates:
-            self._counts[bisect_right(starts, place) - 1].duplicates += 1
+            self.counts[bisect_right(starts, place) - 1].duplicates += 1
             yield place, first
-
-    def plans(self) -> tuple[SourcePlan, ...]:
-        """Return the counts of each source."""
-        return tuple(counts.plan() for counts in self._counts)
 
     def _campaigns_beside(self, source: Source, asked: Collection[int]) -> dict[int, set[str]]:
         """Return an empty set for each column of campaigns that no option names, by its index in `beside`."""
@@ -176,10 +177,7 @@ class Intake:
         )
 
     def _titles_in(self, block: NumberedBlock) -> Iterator[str]:
-        """Yield a note on each row that looks like the title of another table.
-
-        Raises InputError if a title says that numbers must stay, and numbers follow.
-        """
+        """Yield a note on each title of another table. Raises InputError if it says to keep the numbers that follow."""
         rows = block.rows
         if self._keep_title and self._keep_title[0] != rows.source:
             self._keep_title = None  # the last row of its table: no numbers followed
@@ -324,7 +322,8 @@ class _Counts:
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
-        damaged = (index for index in sorted(block.problems) if _is_damage(block.problems[index]))
+        problems = sorted(block.problems.items())
+        damaged = (at for at, problem in problems if problem not in NO_DAMAGE and not is_left_out(problem))
         for index in islice(damaged, SHOWN_ROWS - len(self._examples)):
             self._examples.append(_sample(block, index, shown))
 
@@ -426,10 +425,6 @@ def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Ite
     )
 
 
-def _is_damage(problem: str) -> bool:
-    return problem not in NO_DAMAGE and not is_left_out(problem)
-
-
 def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sample:
     became = shown(block.numbers[index]) or block.problems[index]
     return Sample(block.rows.rows[index], shown(block.rows.cells[index]), became)
@@ -467,14 +462,14 @@ class KeepLists:
     """The lists and all their numbers, as digits with the country code; internal numbers as they are."""
 
     lists: tuple[KeepList, ...] = ()
-    numbers: NumberSet = field(default_factory=lambda: NumberSet([]))
+    numbers: "NumberSet | None" = None
 
     def under(self, rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
         """Return a function that finds the indices of kept numbers in a sequence that was read by these rules.
 
         In doubt a number counts as kept: digits that are a number both with and without a country code.
         """
-        if not self.lists:
+        if (held := self.numbers) is None:
             return lambda _numbers: ()
         code = region_of(rules.region).country_code
         certain = Normaliser(rules).country_code_and_number
@@ -482,9 +477,9 @@ class KeepLists:
         def is_kept(number: str) -> bool:
             digits = certain(number)
             meanings = [digits] if digits else [number, code + number.lstrip("+"), code + number.lstrip("+0")]
-            return any(int(meaning) in self.numbers for meaning in meanings)
+            return any(int(meaning) in held for meaning in meanings)
 
-        return lambda numbers: [at for at in self.numbers.places(numbers, code) if is_kept(numbers[at])]
+        return lambda numbers: [at for at in held.places(numbers, code) if is_kept(numbers[at])]
 
 
 def read_keep_lists(settings: Settings, state_dir: Path) -> KeepLists:
@@ -534,7 +529,9 @@ def _opened(file: str, reading: ReadOptions) -> ReadTable:
     return table
 
 
-def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepList, ...], NumberSet]:
+def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepList, ...], "NumberSet"]:
+    from bulk_remove.ledger.distinct import NumberSet  # noqa: PLC0415 - numpy, for which few rows need not wait
+
     lists: list[KeepList] = []
 
     def numbers() -> Iterator[list[str]]:

@@ -42,13 +42,25 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import BusyPolicy, Learned, RetryPolicy, first_size, paced, size_learned, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
+from bulk_remove.errors import ExitCode, GuardStop, InputError, StorageError, UnavailableError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.reader import SetAside, open_table, open_tables
+from bulk_remove.run.again import (
+    EarlierRows,
+    EarlierRun,
+    earlier_rows,
+    earlier_run,
+    last_session,
+    prepared_again,
+    reopened,
+    standing_of,
+)
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import (
+    Mark,
     account_of,
+    is_marked,
     keep_learned,
     learned_of,
     lock_campaigns,
@@ -57,7 +69,7 @@ from bulk_remove.run.folders import (
 )
 from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
 from bulk_remove.run.past import EarlierRuns, known_of
-from bulk_remove.run.places import ReportPlace, note_on_place
+from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
     asking,
@@ -70,23 +82,14 @@ from bulk_remove.run.prepare import (
     Prepared,
     Sight,
     check_plan,
-    earlier_removals,
     prepare,
     reading_of,
     removed_earlier,
 )
-from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
-from bulk_remove.run.resume import (
-    EarlierRun,
-    check_not_abandoned,
-    earlier_run,
-    last_session,
-    reopened,
-    standing_of,
-)
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
-from bulk_remove.sending.client import Client, SystemClock
+from bulk_remove.sending.client import Client
+from bulk_remove.sending.gate import SystemClock
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
@@ -263,7 +266,7 @@ def notes_on_input(ready: Prepared) -> Iterator[str]:
     if ready.phases is None:
         earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
         yield from earlier.told_of(source.source for source in ready.plan.sources)
-        if removed := removed_earlier(ready):
+        if removed := removed_earlier(ready.store, ready.removals):
             yield counted(
                 removed,
                 "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
@@ -282,13 +285,8 @@ def plan_rerun(
     """Plan what an earlier run left open, as `plan_run` does. `server` is (state folder, destination or None)."""
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
-
-        def planning(
-            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
-        ) -> AbstractContextManager[Prepared]:
-            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
-
-        with plan_run(replace(job_of(rows), left_out=rows.destination.left_out), planning, operator) as shown:
+        job = replace(job_of(rows), left_out=rows.destination.left_out)
+        with plan_run(job, partial(prepared_again, rows), operator) as shown:
             yield shown
 
 
@@ -300,7 +298,11 @@ def plan_resume(
 
     Raises the same errors as `earlier_run`, and InputError for an abandoned run.
     """
-    check_not_abandoned(folder)
+    if is_marked(folder, Mark.ABANDONED):
+        raise InputError(
+            phrase("Run {name} was abandoned and cannot be resumed.", name=folder.name),
+            phrase("To send what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
+        )
     with earlier_run(folder, changes) as run:
         job = job_of(run)
         replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
@@ -392,40 +394,36 @@ class Approved:
         finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
         meant = self.job.report.output
         if meant is not None and meant != finished.report:
-            operator.warn(note_on_place(meant, finished.report))
+            operator.warn(
+                phrase(
+                    "Another file is now at {output} or beside it, so the report was written to {place}.",
+                    output=harmless(str(meant)),
+                    place=harmless(str(finished.report)),
+                )
+            )
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
-        """Write the backup, if one was asked for, and send everything that is left. Raises StorageError.
-
-        Raises as `look.back_up` does; nothing was sent by then.
-        """
-        if self.job.backup:
-            await self._back_up(self.job.backup, operator)
-        return await carry_out(self.ready, self.seal, self.job.address, self.job.login, operator)
-
-    async def _back_up(self, path: Path, operator: Operator) -> None:
+        """Write the backup, if one is wanted, then send what is left. Raises StorageError, and as `back_up` does."""
         job, ready = self.job, self.ready
-        async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
-            listings = listings_of(ready, asker, job.address.base_path, job.look_max)
-            with operator.listing(sum(ready.findings.records.values())) as on_records:
-                records = await back_up(listings, ready, path, on_records)
-        operator.note(
-            counted(
-                records,
-                "The backup {path} holds {count:,} record.",
-                "The backup {path} holds {count:,} records.",
-                path=harmless(str(path)),
+        if job.backup:
+            async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
+                listings = listings_of(ready, asker, job.address.base_path, job.look_max)
+                with operator.listing(sum(ready.findings.records.values())) as on_records:
+                    records = await back_up(listings, ready, job.backup, on_records)
+            operator.note(
+                counted(
+                    records,
+                    "The backup {path} holds {count:,} record.",
+                    "The backup {path} holds {count:,} records.",
+                    path=harmless(str(job.backup)),
+                )
             )
-        )
+        return await carry_out(ready, self.seal, job.address, job.login, operator)
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder and its exit code.
-
-    `stop_wished` is the exit code of a signal that came while the report was written, or None. `also` are the reports
-    in other formats.
-    """
+    """A run that was carried out, with the exit code of a signal that came while its report was written, or None."""
 
     folder: Path
     exit_code: ExitCode
@@ -442,9 +440,8 @@ async def carry_out(
     if shared := shared_of(prepared.state_dir):
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
-    removals = earlier_removals(prepared)
     if settings.stop_when_missing is not None:
-        await in_thread(bool, removals)  # reads them now, and not while requests are under way
+        await in_thread(bool, prepared.removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -459,7 +456,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
-                removals.places,
+                prepared.removals.places,
             )
 
             def stop(ending: Ending) -> None:
@@ -483,10 +480,10 @@ async def carry_out(
     _learn(known, pool, prepared, ended_s)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING and pool.missing:
-        campaign, lately = pool.missing
+    if ending is Ending.MISSING and pool.books.missing:
+        campaign, lately = pool.books.missing
         guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
-    return Sent(ending, pool.fault, pool.snapshot(), guard)
+    return Sent(ending, pool.halt.fault, pool.snapshot(), guard)
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
@@ -497,17 +494,13 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
-
-    Each of several named campaigns has a canary of its own.
-    """
+    """Send a canary to each named campaign and have it judged, unless it passed. With DONE the rest may follow."""
     settings, plan = ready.settings, ready.plan
-    if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
+    if not settings.canary or (canary := await journal.write(lambda steps: steps.canary())).passed:
         return Ending.DONE, None
-    at = await journal.write(lambda steps: steps.canary_campaign())
     several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
     mix, guard = Counter[Status](), None
-    for campaign in [*(each for each in several if each >= at), ""]:  # those before it have passed
+    for campaign in [*(each for each in several if each >= canary.campaign), ""]:  # those before it have passed
         if mix and not campaign:
             break
         # Without a name: one campaign, campaigns in a column, or a rerun, which has no planned chunks.
@@ -536,7 +529,7 @@ async def _try_canary(
         with operator.steering(pool):
             ending = await pool.try_canary(campaign)
     mix = Counter[Status]()
-    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+    if not campaign or campaign == (await journal.write(lambda steps: steps.canary())).campaign:
         for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
             mix[status_of(phase)] += count
     return ending, mix
@@ -544,14 +537,15 @@ async def _try_canary(
 
 def _learn(known: Learned, pool: Pool, prepared: Prepared, now_s: float) -> None:
     """Keep what a session learned about its host. A failure is only logged, because the report must be written."""
-    learned, settings = known, prepared.settings
-    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
-        learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
-    if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
-        learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    if pool.rate is not None:
-        numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
-        learned = paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
+    learned, settings, rate = known, prepared.settings, pool.gate.borne
+    longest_line, brackets = pool.books.line.longest, pool.books.writing.known
+    if longest_line != known.longest_line and (longest_line or 0) >= SHORTEST_LINE:
+        learned = replace(learned, longest_line=longest_line, line_at_s=now_s)
+    if settings.brackets is Brackets.AUTO and brackets != known.brackets:
+        learned = replace(learned, brackets=brackets, brackets_at_s=now_s)
+    if rate is not None:
+        numbers = size_learned(known.numbers, pool.books.size.most, settings.max_numbers_per_request)
+        learned = paced(learned, rate, settings.ceilings().rate, numbers, now_s)
     try:
         if learned != known:
             keep_learned(prepared.state_dir, prepared.plan.host, learned)

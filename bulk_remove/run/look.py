@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from bulk_remove.core.model import NumberFormat, RowOutcome, harmless
 from bulk_remove.core.numbers import AlsoTry, Forms, told_forms, way_reader
-from bulk_remove.core.replies import Document, Effect, Fault
+from bulk_remove.core.replies import Document, Effect
 from bulk_remove.disk import Aside, written
 from bulk_remove.errors import GuardStop, RefusedError, StorageError, UsageError
 from bulk_remove.language import counted, phrase
@@ -169,8 +169,10 @@ class Listing:
             if isinstance(answer, Document):
                 return _records_in(answer, self.campaign)
             failed += 1
-            if answer.effect in {Effect.DENIED, Effect.REFUSED} or failed == _TRIES:
-                raise _error_of(answer, self.campaign)
+            if answer.effect is Effect.REFUSED:
+                raise RefusedError(answer.detail, "The server refuses to list the records of this campaign.")
+            if answer.effect is Effect.DENIED or failed == _TRIES:
+                raise error_of(answer, self.campaign)
             await self._wait(answer.retry_after_s or _FIRST_PAUSE_S * 2**failed)
 
 
@@ -178,12 +180,6 @@ def listings_of(ready: Prepared, asker: Asker, base_path: str, most: int) -> lis
     """Return what reads the lists of a plan's campaigns, after `check_size`."""
     records = ready.findings.records
     return [Listing(asker, base_path, each, most, records[each]) for each in ready.plan.campaign_ids]
-
-
-def _error_of(fault: Fault, campaign: str) -> Exception:
-    if fault.effect is Effect.REFUSED:
-        return RefusedError(fault.detail, "The server refuses to list the records of this campaign.")
-    return error_of(fault, campaign)
 
 
 def _odd(campaign: str) -> RefusedError:
@@ -204,27 +200,22 @@ def _records_in(answer: Document, campaign: str) -> tuple[Records, int]:
 
 
 class Reader:
-    """Recognises the planned numbers of a run in records, in whatever form they are written."""
+    """Recognises the planned numbers of a run in records, in whatever form they are written.
+
+    `way` returns how a number is written, `asked` has the forms in which the run asks.
+    """
 
     def __init__(self, settings: Settings) -> None:
         rules = settings.rules
         exact = rules.number_format is NumberFormat.AS_IS
         self._every = Forms(rules, () if exact else tuple(AlsoTry))
-        self._asked = settings.forms()
-        self._way = way_reader(settings.region)
+        self.asked = settings.forms()
+        self.way = way_reader(settings.region)
 
     def planned(self, record: Mapping[str, Any]) -> str:
         """Return the number of a record in the planned form."""
         number = record.get("phone_number")
         return self._every.planned(str(number)) if type(number) in {int, str} else ""
-
-    def way(self, record: Mapping[str, Any]) -> str:
-        """Return how the number is written."""
-        return self._way(str(record["phone_number"]))
-
-    def is_asked(self, way: str, number: str, planned: str) -> bool:
-        """Return whether the run asks for a number in the form in which a record has it."""
-        return number == planned or not self._asked.unasked({way: 1})
 
 
 class Looked(NamedTuple):
@@ -255,29 +246,14 @@ class Search(NamedTuple):
             number, record_id = self.reader.planned(record), str(record["record_id"])
             if not number or not self.kept.is_wanted(campaign, number) or self.kept.has(campaign, number, record_id):
                 continue
-            way = self.reader.way(record)
-            asked = self.reader.is_asked(way, str(record["phone_number"]), number)
+            written = str(record["phone_number"])
+            way = self.reader.way(written)
+            asked = number == written or not self.reader.asked.unasked({way: 1})
             status = record.get("system_status")
             found.append(Sighting(number, record_id, way, status if type(status) is str else "", asked))
             new.append(record)
         self.kept.add(campaign, found)
         return new
-
-    def looked(self, listing: Listing) -> Looked:
-        """Return the totals of a campaign."""
-        told = self.kept.totals(listing.campaign)
-        return Looked(
-            listing.campaign,
-            listing.records,
-            listing.requests,
-            listing.certain,
-            told.numbers,
-            told.seen,
-            sum(told.ways.values()),
-            told.statuses.get(BEING_WORKED_ON, 0),
-            told.not_asked,
-            told.ways,
-        )
 
 
 @contextmanager
@@ -305,7 +281,21 @@ async def look_over(
                 keep(listing.campaign, record)
             on_records(before + listing.records)
         before += listing.records
-        looked.append(seen.looked(listing))
+        told = seen.kept.totals(listing.campaign)
+        looked.append(
+            Looked(
+                listing.campaign,
+                listing.records,
+                listing.requests,
+                listing.certain,
+                told.numbers,
+                told.seen,
+                sum(told.ways.values()),
+                told.statuses.get(BEING_WORKED_ON, 0),
+                told.not_asked,
+                told.ways,
+            )
+        )
     return looked
 
 

@@ -4,7 +4,6 @@ An existing file is replaced only if it is an unchanged report of a run of the s
 still exists. Then nothing is lost, because `report` can write it again.
 """
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import chain, count
 from pathlib import Path
-from typing import BinaryIO
 
 from bulk_remove.core.columns import is_report_header
 from bulk_remove.core.model import ReportFormat, harmless
@@ -25,7 +23,7 @@ from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_r
 from bulk_remove.reader import is_readable
 from bulk_remove.reader.source import STANDARD_INPUT
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up, summary_at
 from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Settings
@@ -143,15 +141,6 @@ def stem_of(name: str) -> str:
     return _ENDINGS.sub("", name) or name
 
 
-def note_on_place(output: Path, place: Path) -> str:
-    """Return the sentence on a report that was written under another name than `output`."""
-    return phrase(
-        "Another file is now at {output} or beside it, so the report was written to {place}.",
-        output=harmless(str(output)),
-        place=harmless(str(place)),
-    )
-
-
 def _are_free(places: Iterable[Path], owner: Owner) -> bool:
     try:
         for path in places:
@@ -236,14 +225,7 @@ def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
             if sha256 in {file.sha256 for file in Outcomes(store).written()}:
                 return host
             place = place or (host if _wrote_to(folder, report) else "")
-    return _host_in(report.with_suffix(SUMMARY)) or place
-
-
-def _host_in(summary: Path) -> str:
-    try:
-        return str(json.loads(summary.read_text(encoding="utf-8"))["host"])
-    except (OSError, ValueError, TypeError, LookupError):
-        return ""
+    return str(summary_at(report.with_suffix(SUMMARY)).get("host") or place)
 
 
 def _wrote_to(folder: Path, path: Path) -> bool:
@@ -269,10 +251,9 @@ def _is_as_written(path: Path, store: Store) -> bool:
     digests = {digest for place, digest in written if _is_same(place, path)}
     try:
         with opened(path, links=True) as file:
-            return file_digest(file, "sha256").hexdigest() in digests if digests else _is_report(file)
+            if digests:
+                return file_digest(file, "sha256").hexdigest() in digests
+            line = file.readline(_PEEK_BYTES).decode("utf-8-sig", errors="replace")
+            return is_report_header([line.replace('"', "")])
     except OSError:
         return False
-
-
-def _is_report(file: BinaryIO) -> bool:
-    return is_report_header([file.readline(_PEEK_BYTES).decode("utf-8-sig", errors="replace").replace('"', "")])

@@ -19,9 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
-from bulk_remove.ledger import Planning, Store, create, facts_of
-from bulk_remove.ledger.distinct import RowKeys
-from bulk_remove.ledger.earlier import Removals
+from bulk_remove.ledger import Planning, Removals, RowKeys, Store, create
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
 from bulk_remove.run.folders import (
@@ -44,10 +42,7 @@ Look = Callable[[Sequence[str]], Findings]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How planning looks at campaigns and reports progress: `on_rows` is called with the count of rows read so far.
-
-    With `show_numbers` the plan's samples are not masked.
-    """
+    """How planning looks at campaigns, what gets the count of rows read, and whether samples are not masked."""
 
     look: Look = lambda _campaigns: NOT_ASKED
     on_rows: Callable[[int], None] = lambda _rows: None
@@ -72,8 +67,8 @@ class InputTable(Protocol):
 class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
-    `settings` were used for the plan and have a settled number format. `findings` are what was seen of its campaigns.
-    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run.
+    `settings` were used for the plan and have a settled number format. `removals` are those of earlier runs, `findings`
+    what was seen of its campaigns. `phases` counts the numbers of a resume or a rerun by phase, None for a new run.
     """
 
     folder: Path
@@ -81,6 +76,7 @@ class Prepared:
     plan: Plan
     kept: tuple[str, ...]
     settings: Settings
+    removals: Removals
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
 
@@ -107,19 +103,11 @@ def removals_before(folder: Path, host: str, campaigns: Sequence[str], created_a
     return Removals(ledgers, host, campaigns, created_at_s)
 
 
-def earlier_removals(prepared: Prepared) -> Removals:
-    """Return the numbers that earlier runs removed from the campaigns of a run."""
-    plan, created_at_s = prepared.plan, facts_of(prepared.store).created_at_s
-    return removals_before(prepared.folder, plan.host, plan.campaign_ids, created_at_s)
-
-
-def removed_earlier(prepared: Prepared) -> int:
-    """Return how many numbers of a new run an earlier run removed."""
-    removals = earlier_removals(prepared)
+def removed_earlier(store: Store, removals: Removals) -> int:
+    """Return how many numbers of a run earlier runs removed."""
     if not removals:
         return 0
-    distinct = Planning(prepared.store).distinct_numbers()
-    return sum(len(removals.places(campaign, numbers)) for campaign, numbers in distinct)
+    return sum(len(removals.places(*each)) for each in Planning(store).distinct_numbers())
 
 
 @contextmanager
@@ -169,10 +157,7 @@ class _Planner:
     def plan(
         self, settings: Settings, rules: NumberRules, findings: Findings | None
     ) -> Iterator[tuple[Prepared, WholeInput]]:
-        """Plan a run with these settings and rules. Also gives what the cells reveal about each other.
-
-        Without `findings` the campaigns are looked at.
-        """
+        """Plan a run; also give what its cells reveal about each other. Without `findings` look at the campaigns."""
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
             planning = Planning(store)
@@ -199,7 +184,7 @@ class _Planner:
             plan = Plan(
                 run_id=folder.name,
                 host=self.destination.host,
-                sources=intake.plans(),
+                sources=tuple(counts.plan() for counts in intake.counts),
                 campaigns=with_forms(sorted(campaigns, key=attrgetter("campaign")), settings, findings),
                 rate=settings.ceilings().rate,
                 limits=settings.limits,
@@ -209,7 +194,8 @@ class _Planner:
                 keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
-            yield Prepared(folder, store, plan, kept, settings, findings), intake.whole
+            removals = removals_before(folder, plan.host, plan.campaign_ids, self.now_s)
+            yield Prepared(folder, store, plan, kept, settings, removals, findings), intake.whole
 
 
 def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:
@@ -227,10 +213,7 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
-    """Return the options for reading files. Makes `state_dir`, for copies of inputs that can be read only once.
-
-    Raises StorageError.
-    """
+    """Return the options for reading files. Makes `state_dir`, for copies of some inputs. Raises StorageError."""
     make_private(state_dir)
     return ReadOptions(
         column=settings.column,
@@ -248,10 +231,7 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop if too large a share of the rows has no valid number.
-
-    Rows with an empty cell and rows that were left out do not count.
-    """
+    """Raise GuardStop if too many rows have no valid number. Empty cells and rows that were left out do not count."""
     examples = [sample for source in plan.sources for sample in source.examples]
     times = max(1, len(settings.campaigns))  # each row counts once for each campaign
     rows = (plan.rows - plan.empty - plan.left_out) // times

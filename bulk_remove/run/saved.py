@@ -7,7 +7,7 @@ over the file itself shows changes by hand. It is not a signature: everybody who
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -132,7 +132,9 @@ _TOLD = {
 
 def _holds(ready: Prepared) -> dict[str, object]:
     """Return what is compared between a saved plan and the plan that is made when it runs."""
-    plan = ready.plan
+    plan, digest = ready.plan, sha256()
+    for campaign, block in Planning(ready.store).distinct_numbers():
+        digest.update("".join(f"{campaign} {number}\n" for number in block).encode())
     return {
         "files": [[each.source.sheet, each.source.column, each.source.sha256] for each in plan.sources],
         "keep": [[each.sha256, each.numbers] for each in plan.keep.lists],
@@ -146,15 +148,8 @@ def _holds(ready: Prepared) -> dict[str, object]:
             "kept": plan.kept,
             "duplicates": plan.duplicates,
         },
-        "numbers_sha256": _numbers_digest(Planning(ready.store).distinct_numbers()),
+        "numbers_sha256": digest.hexdigest(),
     }
-
-
-def _numbers_digest(numbers: Iterable[tuple[str, Sequence[str]]]) -> str:
-    digest = sha256()
-    for campaign, block in numbers:
-        digest.update("".join(f"{campaign} {number}\n" for number in block).encode())
-    return digest.hexdigest()
 
 
 def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destination) -> str:
@@ -184,16 +179,12 @@ def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destina
     }
     content = json.loads(json.dumps(content))
     with new_file(path, "--save") as aside:
-        aside.file.write(_dumped({**content, "digest": _digest(content)}, indent=2) + b"\n")
+        aside.file.write(f"{json.dumps({**content, 'digest': _digest(content)}, indent=2)}\n".encode())
     return plan_id
 
 
-def _dumped(content: Mapping[str, object], indent: int | None = None) -> bytes:
-    return json.dumps(content, sort_keys=indent is None, indent=indent, ensure_ascii=True).encode()
-
-
 def _digest(content: Mapping[str, object]) -> str:
-    return sha256(_dumped(content)).hexdigest()
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_plan(path: Path, max_age_s: float, state_dir: Path, now_s: float) -> SavedPlan:

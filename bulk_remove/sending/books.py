@@ -1,13 +1,21 @@
-"""Writes the results of an answer: first to the ledger, then to the counts and the display.
+"""Chooses the next chunk, and writes the results of an answer: first to the ledger, then to the counts and the display.
 
-`Tally` has the counts of the session, of results that are on disk. `Bookkeeper` writes the results.
+`Feeder` chooses. First come the halves of a split chunk, then numbers that are due again, then the plan's chunks.
+Numbers that are due again wait for a full chunk while the plan has chunks left. After that, numbers that are due soon
+are sent together with the first that is due. Only a few chunks are in memory. During the canary only the canary is
+handed out, its halves, and those of its numbers that are due at once.
+
+`Bookkeeper` writes the results. `Tally` has the counts of the session, of results that are on disk.
 """
 
+import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from bulk_remove.core.chunker import (
     CAREFUL_LINE,
@@ -37,60 +45,13 @@ from bulk_remove.core.numbers import Forms
 from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import BusyPolicy, Ceilings, RetryPolicy, Step, backoff_s, busy_delay_s
-from bulk_remove.core.timeline import Snapshot, Window
+from bulk_remove.core.timeline import Window
 from bulk_remove.core.verdicts import Verdict, unasked_detail
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.sending.feeder import Feeder
-from bulk_remove.sending.gate import Clock, Gate, Halt, RunJournal, Steps
+from bulk_remove.sending.gate import Gate, Halt, RunJournal, SystemClock
 
-
-class Tally:
-    """The counts of this session. `phases` counts the numbers by phase at its beginning."""
-
-    def __init__(self, phases: Mapping[str, int]) -> None:
-        self._phases: Counter[str] = Counter(phases)
-        self._faults: Counter[str] = Counter()
-        self._requests = 0
-        self._removed = 0
-        self._strangers = 0
-        self._waiting = 0
-
-    def waits(self, numbers: int) -> None:
-        """Count numbers that wait from an earlier session."""
-        self._waiting += numbers
-
-    def request(self) -> None:
-        """Count a request that was sent."""
-        self._requests += 1
-
-    def moved(self, before: Alike[NumberState], after: Alike[NumberState], waiting: int) -> None:
-        """Count numbers with a new state. `waiting` is by how many the count of waiting numbers changes."""
-        for states, sign in ((before, -1), (after, 1)):
-            for state, count in states.counted():
-                self._phases[state.phase] += sign * count
-                self._removed += sign * count * state.removed
-        self._waiting += waiting
-
-    def fault(self, fault: Fault) -> None:
-        """Count a request without verdicts."""
-        self._faults[fault.kind] += 1
-
-    def strangers(self, count: int) -> None:
-        """Count numbers in a reply that were not in the request."""
-        self._strangers += count
-
-    def snapshot(self, rate: float) -> Snapshot:
-        """Return the current counts. `rate` is the current limit in requests per second."""
-        phases = {phase: count for phase, count in self._phases.items() if count > 0}
-        return Snapshot(
-            phases,
-            self._requests,
-            self._removed,
-            self._strangers,
-            dict(self._faults),
-            rate,
-            self._waiting,
-        )
+if TYPE_CHECKING:
+    from bulk_remove.ledger.write import Due, Sending
 
 
 log = logging.getLogger("bulk_remove.pool")
@@ -126,6 +87,188 @@ class PoolSettings:
     stop_when_missing: float | None = None
 
 
+class Tally:
+    """The counts of this session. `phases` counts the numbers by phase, at first those at its beginning.
+
+    `waiting` counts the numbers to send again, `faults` requests without verdicts by kind, and `strangers` numbers in
+    replies that were not in the request.
+    """
+
+    def __init__(self, phases: Mapping[str, int]) -> None:
+        self.phases: Counter[str] = Counter(phases)
+        self.faults: Counter[str] = Counter()
+        self.requests = self.removed = self.strangers = self.waiting = 0
+
+    def moved(self, before: Alike[NumberState], after: Alike[NumberState], waiting: int) -> None:
+        """Count numbers with a new state. `waiting` is by how many the count of waiting numbers changes."""
+        for states, sign in ((before, -1), (after, 1)):
+            for state, count in states.counted():
+                self.phases[state.phase] += sign * count
+                self.removed += sign * count * state.removed
+        self.waiting += waiting
+
+
+_PATIENCE_S = 60.0
+"""How long a due number may wait for others to fill its chunk."""
+_AHEAD = 32
+"""How many of the plan's chunks to fetch at once."""
+_LOOK_EVERY_S = 10.0
+"""How often to check whether a number is due, because the loop's timers stop while the machine sleeps."""
+
+
+class Feeder:
+    """Hands out chunks to the workers. Each chunk must be given back with `done`.
+
+    While `alone` is true, only one chunk is out at a time. `canary` has the ordinals of the canary while only that is
+    handed out. `next_due_s` is when the next number is due again (Unix seconds), or None. `changed` makes a waiting
+    worker look again.
+    """
+
+    def __init__(
+        self,
+        journal: RunJournal,
+        clock: SystemClock,
+        halt: Halt,
+        shape_of: Callable[[str], RequestShape],
+        alone: Callable[[], bool],
+        linger_s: float,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._halt = halt
+        self._shape_of = shape_of
+        self._alone = alone
+        self._linger_s = linger_s
+        self._halves: list[Chunk] = []
+        self._planned: deque[Chunk] = deque()
+        self._last_planned_id = 0
+        self.canary: tuple[int, int] | None = None
+        self._canary_in = ""
+        self.next_due_s: float | None = None
+        self._out = 0
+        self._choosing = asyncio.Lock()
+        self.changed = asyncio.Event()
+
+    async def next(self) -> Chunk | None:
+        """Wait for the next chunk. None if there are no more, or if the run is stopping."""
+        async with self._choosing:
+            while not self._halt.called:
+                self.changed.clear()
+                if self._out and self._alone():
+                    await self.changed.wait()
+                    continue
+                chunk = await self._choose()
+                if chunk is not None:
+                    self._out += 1
+                    return chunk
+                if not self._out and (self.canary or self.next_due_s is None):
+                    return None
+                await self._wait()
+        return None
+
+    def done(self, halves: Iterable[Chunk] = ()) -> None:
+        """Give a chunk back, with its halves if it was split."""
+        self._out -= 1
+        self._halves.extend(halves)
+        self.changed.set()
+
+    def due_again(self, due_s: Iterable[float]) -> None:
+        """Note that numbers are due again at these times (Unix seconds)."""
+        self.next_due_s = min((*due_s, *([] if self.next_due_s is None else [self.next_due_s])), default=None)
+
+    async def begin(self) -> None:
+        """Find when the first waiting number in the ledger is due."""
+        self.next_due_s = await self._journal.write(lambda steps: steps.next_due_s(self.canary))
+
+    async def hold_to_canary(self, campaign: str = "") -> bool:
+        """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
+
+        With a `campaign` the canary is its own. The feeder then does not wait for numbers that are due later.
+        """
+        self._canary_in = campaign
+        if campaign:  # its chunks may come before those of an earlier canary
+            self._last_planned_id = 0
+        self.canary = await self._journal.write(self._canary_of)
+        return self.canary is not None
+
+    def release(self) -> None:
+        """Hand out all chunks again."""
+        self.canary = None
+        if self._canary_in:
+            self._last_planned_id, self._canary_in = 0, ""
+
+    def _canary_of(self, steps: "Sending") -> tuple[int, int] | None:
+        campaign = self._canary_in
+        found = steps.canary()
+        if found.span is not None and campaign in {"", found.campaign}:
+            return found.span
+        for chunk in steps.planned_chunks(0, 1, campaign):
+            return steps.begin_canary(chunk.ordinals, planned=True)
+        if campaign:
+            return None
+        due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
+        if due is None:
+            return None
+        return steps.begin_canary([ordinal for ordinal, *_ in due.numbers[: self._fitting(due)]], planned=False)
+
+    async def _wait(self) -> None:
+        """Wait until a number is due, or until `changed` is set."""
+        if self.next_due_s is None:
+            await self.changed.wait()
+            return
+        while (left_s := self.next_due_s - self._clock.wall_s()) > 0.0:
+            try:
+                async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)):
+                    await self.changed.wait()
+            except TimeoutError:
+                continue
+            return
+
+    async def _choose(self) -> Chunk | None:
+        if self._halves:
+            return self._halves.pop()  # the latest first, which finds the refused number soonest
+        if not self._planned:
+            after_id, campaign = self._last_planned_id, self._canary_in
+            chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD, campaign))
+            if self.canary is not None:
+                chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self.canary[0]]
+            self._planned.extend(chunks)
+            if chunks:
+                self._last_planned_id = chunks[-1].chunk_id
+        due = await self._pack_due(only_full=bool(self._planned))
+        if due is not None:
+            return due
+        return self._planned.popleft() if self._planned else None
+
+    async def _pack_due(self, *, only_full: bool) -> Chunk | None:
+        """Pack a chunk of due numbers. None if none is due, or if they may wait for a full chunk."""
+        now_s = self._clock.wall_s()
+        if self.next_due_s is None or self.next_due_s > now_s:
+            return None
+        only_full = only_full and now_s - self.next_due_s < _PATIENCE_S
+        until_s = now_s if only_full else now_s + self._linger_s
+        chunk, self.next_due_s = await self._journal.write(lambda steps: self._pack(steps, until_s, only_full))
+        return chunk
+
+    def _pack(self, steps: "Sending", until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
+        chunk = None
+        # Ask for one more than fits, to see whether the chunk is full.
+        due = steps.due_stragglers(until_s, self._most_numbers + 1, self.canary)
+        if due is not None:
+            size = self._fitting(due)
+            if size < len(due.numbers) or not only_full:
+                ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
+                chunk = steps.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
+        return chunk, steps.next_due_s(self.canary)
+
+    def _fitting(self, due: "Due") -> int:
+        return len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
+
+    @property
+    def _most_numbers(self) -> int:
+        return self._shape_of("00000").max_numbers
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the workers share.
@@ -136,7 +279,7 @@ class Desk:
 
     settings: PoolSettings
     journal: RunJournal
-    clock: Clock
+    clock: SystemClock
     halt: Halt
     gate: Gate
     feeder: Feeder
@@ -208,7 +351,7 @@ class Bookkeeper:
     def _end_if_missing(self, campaign: str) -> None:
         """End the run if too many of a campaign's last numbers are not there. A canary is judged by its own limit."""
         desk, lately = self._desk, self._lately[campaign]
-        if desk.halt.called or desk.feeder.holds_to_canary:
+        if desk.halt.called or desk.feeder.canary is not None:
             return
         if lately.stop(desk.settings.stop_when_missing, "", campaign):
             log.warning("%d of the last %d numbers are not there", lately.missing, lately.answered)
@@ -222,14 +365,15 @@ class Bookkeeper:
         if reply.unasked:
             desk.halt.call(Ending.UNASKED)  # before anything else is sent
             log.error("chunk %d: %s", chunk.chunk_id, unasked_detail(reply.unasked, masked=True))
-        verdicts = _as_meant(chunk, reply)
+        verdicts = _as_meant(chunk, reply) if reply.unasked or chunk.form else reply.verdicts
         other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.also_try else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
-        states = self._moved(chunk, verdicts, now_s)
+        moved = partial(self._moved, now_s=now_s, sending_s=desk.gate.sending_s)
+        states = chunk.states.joined(verdicts, moved)
         again = {**self._due_again(chunk, states, now_s, spare_tries=self.writing.tries_raw), **other_forms}
         kept, self._kept = self._kept, self.fastest
 
-        def write(steps: Steps) -> None:
+        def write(steps: "Sending") -> None:
             steps.settle(chunk, states, again)
             steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers, reply.unasked)
             if self._kept != kept:
@@ -253,7 +397,7 @@ class Bookkeeper:
         self._learn(self.line.answered(chunk.chunk_id, numbers, line_bytes))
         arrived = reply.cut_at
         if reply.strangers:
-            self._desk.tally.strangers(reply.strangers)
+            self._desk.tally.strangers += reply.strangers
             log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
             arrived = numbers // 2 if arrived is None and reply.unasked else arrived
         elif longest and left_out and left_out[0] == numbers - len(left_out):  # the last ones are missing: a clean cut?
@@ -272,7 +416,7 @@ class Bookkeeper:
     def _write_as(self, writing: Writing) -> None:
         if writing.settled and not self.writing.settled:
             log.info("brackets are written %s from now on", writing.brackets.value)
-            self._desk.feeder.wake()
+            self._desk.feeder.changed.set()
         self.writing = writing
 
     def blames_brackets(self, chunk: Chunk, fault: Fault) -> bool:
@@ -286,23 +430,18 @@ class Bookkeeper:
     def _line_of(self, chunk: Chunk) -> int:
         return self.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
 
-    def _moved(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> Alike[NumberState]:
-        """Return the numbers' states after a reply. The time of numbers in a call does not include pauses."""
-        sending_s = self._desk.gate.sending_s
-
-        def move(state: NumberState, verdict: Verdict) -> NumberState:
-            after = with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest)
-            found_just_now = after.busy_since_s != state.busy_since_s
-            return after._replace(busy_since_s=sending_s) if found_just_now else after
-
-        return chunk.states.joined(verdicts, move)
+    def _moved(self, state: NumberState, verdict: Verdict, now_s: float, sending_s: float) -> NumberState:
+        """Return a number's state after a reply. The time of numbers in a call does not include pauses."""
+        after = with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest)
+        found_just_now = after.busy_since_s != state.busy_since_s
+        return after._replace(busy_since_s=sending_s) if found_just_now else after
 
     async def skip(self, chunk: Chunk) -> bool:
         """Move a chunk to the next form if the server refuses this form. Returns False if the chunk must be sent.
 
         A chunk is sent if a number of it was found in this form, or got no answer in it. Raises StorageError.
         """
-        if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
+        if chunk.form not in self._refused_forms or chunk.states.where(lambda state: state.phase not in BETWEEN_FORMS):
             return False
         now_s = self._desk.clock.wall_s()
         states, again = self._past_this_form(chunk, "", now_s, 0)
@@ -335,7 +474,6 @@ class Bookkeeper:
         return parts
 
     def _fitting(self, chunk: Chunk) -> int:
-        """Return how many numbers of a chunk fit one request."""
         return len(next(pack(chunk.numbers, self.shape_of(chunk.campaign))))
 
     def _parted(self, chunk: Chunk, halves: Sequence[Chunk], *, suspect: bool) -> None:
@@ -372,7 +510,7 @@ class Bookkeeper:
         if splits and fault.too_long:
             first = self._shorten(chunk)
 
-        def write(steps: Steps) -> tuple[Chunk, ...]:
+        def write(steps: "Sending") -> tuple[Chunk, ...]:
             halves: tuple[Chunk, ...] = ()
             if splits:
                 halves = steps.split(chunk, states, now_s, first, rest_waits=rest_waits)
@@ -384,7 +522,7 @@ class Bookkeeper:
             return halves
 
         halves = await desk.journal.write(write)
-        desk.tally.fault(fault)
+        desk.tally.faults[fault.kind] += 1
         desk.gate.faulted(fault, asked_anew=step is Step.SPLIT or self.writing.suspected)
         if rest_waits:
             desk.feeder.due_again([now_s])
@@ -489,7 +627,7 @@ class Bookkeeper:
         """
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
-        for index in states.where(_is_open):
+        for index in states.where(lambda state: state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER):
             state, delay_s = states[index], None
             if state.phase in IN_A_CALL:
                 used_s = self._desk.gate.sending_s - state.busy_since_s
@@ -522,16 +660,6 @@ def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
         }
     # Rebuilt, to drop kinds that no number has any more: they may be impossible in this form.
     return Alike.of(changed.get(index, verdict) for index, verdict in enumerate(verdicts)) if changed else verdicts
-
-
-def _was_asked_for(state: NumberState) -> bool:
-    """Return whether a number was found in its current form, or got no answer in it."""
-    return state.phase not in BETWEEN_FORMS
-
-
-def _is_open(state: NumberState) -> bool:
-    """Return whether a number must be sent again in the same form."""
-    return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
 
 
 def _is_about_the_form(chunk: Chunk, index: int = 0) -> bool:

@@ -3,16 +3,9 @@
 aiohttp sends an idempotent request again by itself if a kept connection breaks. Our middleware runs for every send and
 turns each failure into an exception of our own, which aiohttp does not catch. So nothing is sent twice. No exception of
 aiohttp leaves this module, because its text may contain the URL with the numbers, or the credentials.
-
-`SystemClock` has the clocks and the random numbers. Waiting times do not depend on the machine's clock, which may be
-set at any moment: `now_us` runs while the machine is awake, `wall_s` also while it sleeps. Only `time_of_day_s` can
-jump.
 """
 
-import asyncio
-import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -86,10 +79,10 @@ class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Route:
-    """The proxy for the server, and which headers with credentials go where.
+    """The proxy for the server, the headers of every request, and those that only a proxy asked for a tunnel gets.
 
-    `headers` go with every request, `tunnel_headers` only to a proxy that is asked for a tunnel. The session's default
-    headers must not contain credentials: aiohttp would send the server's password to the proxy unencrypted.
+    It is not shown, because it has credentials. They are not in the session's default headers: aiohttp would send them
+    to the proxy unencrypted.
     """
 
     proxy: yarl.URL | None
@@ -106,7 +99,9 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Open the pool of connections. Raises UsageError if the CA file cannot be read."""
-        connection = self._connection
+        connection, trace = self._connection, aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_depart)
+        trace.on_connection_reuseconn.append(_depart)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=connection.concurrency, keepalive_timeout=KEEPALIVE_S, ssl=_tls(connection.ca_file)
@@ -118,7 +113,7 @@ class Client:
             },
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_one_send,),
-            trace_configs=[_departures()],
+            trace_configs=[trace],
             timeout=aiohttp.ClientTimeout(total=connection.timeout_s, connect=connection.connect_timeout_s),
             trust_env=False,
         )
@@ -200,18 +195,11 @@ async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     raise _Failed(fault)
 
 
-def _departures() -> aiohttp.TraceConfig:
-    """Make each request await its departure when its connection is open."""
-
-    async def depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        departure: Departure | None = context.trace_request_ctx
-        if departure is not None and not await departure():
-            raise _Failed(NOT_SENT)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(depart)
-    trace.on_connection_reuseconn.append(depart)
-    return trace
+async def _depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """Await the departure of a request whose connection is open."""
+    departure: Departure | None = context.trace_request_ctx
+    if departure is not None and not await departure():
+        raise _Failed(NOT_SENT)
 
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
@@ -238,31 +226,31 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-_FAULTS: tuple[tuple[tuple[type[Exception], ...], Fault], ...] = (
+_FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (
-        (aiohttp.ClientConnectorCertificateError,),
+        aiohttp.ClientConnectorCertificateError,
         Fault(Effect.DENIED, "TLS", "The server's TLS certificate cannot be verified."),
     ),
     (
-        (aiohttp.ClientSSLError,),
+        aiohttp.ClientSSLError,
         Fault(Effect.DENIED, "TLS", "The server does not speak TLS, or none that can be agreed upon."),
     ),
     (
-        (aiohttp.ClientConnectorDNSError,),
+        aiohttp.ClientConnectorDNSError,
         Fault(Effect.UNTOUCHED, "DNS", "The name of the server or its proxy cannot be found."),
     ),
-    ((aiohttp.ClientProxyConnectionError,), Fault(Effect.UNTOUCHED, "proxy", "The proxy cannot be reached.")),
+    (aiohttp.ClientProxyConnectionError, Fault(Effect.UNTOUCHED, "proxy", "The proxy cannot be reached.")),
     (
-        (aiohttp.ClientConnectorError,),
+        aiohttp.ClientConnectorError,
         Fault(Effect.UNTOUCHED, "no connection", "The server cannot be reached or refuses connections."),
     ),
     (
-        (aiohttp.ConnectionTimeoutError,),
+        aiohttp.ConnectionTimeoutError,
         Fault(Effect.UNTOUCHED, "connect timeout", "No connection to the server came about in time."),
     ),
-    ((TimeoutError,), Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")),
-    ((aiohttp.ClientPayloadError,), Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
-    ((aiohttp.ClientResponseError,), Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
+    (TimeoutError, Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")),
+    (aiohttp.ClientPayloadError, Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
+    (aiohttp.ClientResponseError, Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
 )
 """Whether the server may have acted. The first matching row counts, so subclasses come before their parents."""
 
@@ -271,23 +259,14 @@ _CONNECTION_LOST = Fault(Effect.IN_DOUBT, CONNECTION_LOST, "The connection broke
 
 def fault_of_exception(error: Exception) -> Fault:
     """Return the fault for an exception of aiohttp. One that is not in the table leaves the result in doubt."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _fault_of_proxy(error.status)
-    return next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _CONNECTION_LOST)
-
-
-def _fault_of_proxy(http_status: int) -> Fault:
-    """Return the fault for a proxy that refused the tunnel. The server was not reached."""
-    if http_status == 407:  # noqa: PLR2004 - a proxy's 401
-        return fault_of_status(http_status, b"", None)
-    forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - client errors
-    effect = Effect.DENIED if forbidden else Effect.UNTOUCHED
-    return Fault(
-        effect,
-        "proxy",
-        phrase("The proxy does not connect us to the server (HTTP {http_status}).", http_status=http_status),
-        http_status,
-    )
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), _CONNECTION_LOST)
+    status = error.status  # of a proxy that refused the tunnel: the server was not reached
+    if status == 407:  # noqa: PLR2004 - a proxy's 401
+        return fault_of_status(status, b"", None)
+    forbidden = 400 <= status < 500 and status not in {408, 429}  # noqa: PLR2004 - client errors
+    sentence = phrase("The proxy does not connect us to the server (HTTP {http_status}).", http_status=status)
+    return Fault(Effect.DENIED if forbidden else Effect.UNTOUCHED, "proxy", sentence, status)
 
 
 def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
@@ -310,33 +289,27 @@ def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
 
 
 def _route(connection: Connection) -> _Route:
-    """Return proxy and headers for a server. Raises UsageError for an impossible address."""
+    """Return how a server is reached.
+
+    The proxy is the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches). HTTP_PROXY is never used:
+    plain http goes only to this machine, else the password would be sent unencrypted. Raises UsageError.
+    """
     server = _address(connection.base_url, "--url")
     headers = {"Authorization": aiohttp.encode_basic_auth(connection.user, connection.password)}
-    proxy = _proxy_for(connection, server)
-    if proxy is None or proxy.user is None:
-        return _Route(proxy, headers, {})
-    # aiohttp would encode the login in Latin-1.
-    login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
-    if server.scheme == "https":
-        return _Route(proxy.with_user(None), headers, login)
-    return _Route(proxy.with_user(None), headers | login, {})
-
-
-def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
-    """Return the proxy: the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches), else None.
-
-    HTTP_PROXY is never used: plain http goes only to this machine, else the password would be sent unencrypted.
-    """
     text = connection.proxy
     if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
         text = getproxies().get("https", "")
     if not text:
-        return None
+        return _Route(None, headers, {})
     proxy = _address(text if "://" in text else f"http://{text}", phrase("The proxy (--proxy or HTTPS_PROXY)"))
     if ":" in (proxy.user or ""):
         raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
-    return proxy
+    if proxy.user is None:
+        return _Route(proxy, headers, {})
+    # aiohttp would encode the login in Latin-1.
+    login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
+    proxy = proxy.with_user(None)
+    return _Route(proxy, headers, login) if server.scheme == "https" else _Route(proxy, headers | login, {})
 
 
 def _address(text: str, what: str) -> yarl.URL:
@@ -350,38 +323,3 @@ def _address(text: str, what: str) -> yarl.URL:
     if not possible:
         raise UsageError(phrase("{what} is not an http(s) address.", what=what), "Write it like https://host:port.")
     return address
-
-
-# Linux's monotonic clock stops while the machine sleeps, macOS's does not. Windows has neither of these names.
-_GOES_ON_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-
-
-def elapsed_s() -> float:
-    """Return seconds from a clock that cannot be set and that also runs while the machine sleeps."""
-    return time.monotonic() if _GOES_ON_ASLEEP is None else time.clock_gettime(_GOES_ON_ASLEEP)
-
-
-class SystemClock:
-    """The clocks of a session, which begins when this is created. `now_us` needs a running event loop."""
-
-    def __init__(self, time_of_day: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_s) -> None:
-        self._random = random.Random()  # noqa: S311 - jitter guards nothing
-        self._time_of_day = time_of_day
-        self._elapsed = elapsed
-        self._ahead_s = time_of_day() - elapsed()
-
-    def now_us(self) -> int:
-        """Return the event loop's monotonic time in microseconds."""
-        return int(asyncio.get_running_loop().time() * 1_000_000)
-
-    def wall_s(self) -> float:
-        """Return the time at the start of the session plus the elapsed time, in Unix seconds. It never goes back."""
-        return self._ahead_s + self._elapsed()
-
-    def time_of_day_s(self) -> float:
-        """Return the machine's clock in Unix seconds. It jumps when the clock is set."""
-        return self._time_of_day()
-
-    def draw(self) -> float:
-        """Return a random float in [0, 1)."""
-        return self._random.random()

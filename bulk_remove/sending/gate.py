@@ -1,7 +1,8 @@
-"""The gate that all workers pass before a request. It waits as core/throttle.py and core/throttle.py decide.
+"""The gate that all workers pass before a request. It waits as core/throttle.py decides.
 
-`Halt` stops or pauses all workers. The protocols define what the pool needs from outside: the ledger, the client and
-the clock implement them.
+`Halt` stops or pauses all workers. `SystemClock` has the clocks and the random numbers. Waiting times do not depend on
+the machine's clock, which may be set at any moment: `now_us` runs while the machine is awake, `wall_s` also while it
+sleeps. Only `time_of_day_s` can jump.
 
 All runs of one API user on this machine share one limit on requests per second, through a small database. It keeps the
 times of the latest requests of all runs, and the rule of core/pace.py counts them together. So the sum never exceeds
@@ -9,101 +10,62 @@ the limit, not even when a run joins. Nothing is reserved: a killed run takes no
 older than the window do not count. If the runs have different limits, the lowest limit of the active runs applies to
 all. Otherwise the others would use up everything before the slowest run could send.
 
-Times are those of the event loop: the machine's monotonic clock, which is the same for all processes.
+Its times are those of the event loop: the machine's monotonic clock, which is the same for all processes.
 """
 
 import asyncio
 import logging
 import os
+import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from bulk_remove.core import throttle as throttling
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import Fastest
-from bulk_remove.core.limits import Batch
-from bulk_remove.core.model import Again, Alike, Chunk, NumberState
+from bulk_remove.core.model import Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import (
-    Breaker,
-    RetryBudget,
-    Steering,
-    Throttle,
-    Trip,
-    admit,
-    answered,
-    borne,
-    closed,
-    departure,
-    earn,
-    failed,
-    pushed_back,
-    rate_now,
-    recapped,
-    rested,
-    slot,
-    spend,
-    told,
-    unanswered,
-    withdrawn,
-)
-from bulk_remove.core.timeline import Wait, Window, duration, next_opening, told_moment
-from bulk_remove.core.verdicts import Unasked
+from bulk_remove.core.throttle import Breaker, RetryBudget, Steering, Throttle, Trip
+from bulk_remove.core.timeline import Snapshot, Wait, Window, duration, next_opening, told_moment
 from bulk_remove.disk import private
+
+if TYPE_CHECKING:
+    from bulk_remove.ledger import Sending
 
 
 class Halt:
-    """Stops new requests, or pauses them. Keeps why the run ended, and the `fault` that ended it, if one did."""
+    """Stops new requests, or pauses them while `going` is not set. Keeps why the run ended, and with which fault."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._going = asyncio.Event()
-        self._going.set()
+        self.going = asyncio.Event()
+        self.going.set()
+        self.called = False
         self.ending = Ending.DONE
         self.fault: Fault | None = None
-
-    @property
-    def called(self) -> bool:
-        """Whether the run is stopping."""
-        return self._event.is_set()
 
     def call(self, ending: Ending, fault: Fault | None = None) -> None:
         """Stop new requests. The first reason counts, but a removal that nobody asked for goes before all others."""
         if not self.called or ending is Ending.UNASKED:
             self.ending = ending
             self.fault = fault
+        self.called = True
         self._event.set()
-        self._going.set()
+        self.going.set()
 
     def recall(self) -> None:
         """Take a stop back that came after everything was sent."""
         self.ending = Ending.DONE
+        self.called = False
         self._event.clear()
-
-    @property
-    def paused(self) -> bool:
-        """Whether the run is paused. A stopping run is not."""
-        return not self._going.is_set()
-
-    def pause(self) -> None:
-        """Pause the run, unless it is stopping."""
-        if not self.called:
-            self._going.clear()
-
-    def go_on(self) -> None:
-        """End the pause."""
-        self._going.set()
-
-    async def going(self) -> None:
-        """Wait until the pause ends."""
-        await self._going.wait()
 
     async def nap(self, seconds: float) -> None:
         """Wait for so long, or until the run is stopping."""
@@ -114,23 +76,42 @@ class Halt:
             return
 
 
-T = TypeVar("T")
+# Linux's monotonic clock stops while the machine sleeps, macOS's does not. Windows has neither of these names.
+_GOES_ON_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
-class Clock(Protocol):
-    """Time and random numbers."""
+def elapsed_s() -> float:
+    """Return seconds from a clock that cannot be set and that also runs while the machine sleeps."""
+    return time.monotonic() if _GOES_ON_ASLEEP is None else time.clock_gettime(_GOES_ON_ASLEEP)
+
+
+class SystemClock:
+    """The clocks of a session, which begins when this is created. `now_us` needs a running event loop."""
+
+    def __init__(self, time_of_day: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_s) -> None:
+        self._random = random.Random()  # noqa: S311 - jitter guards nothing
+        self._time_of_day = time_of_day
+        self._elapsed = elapsed
+        self._ahead_s = time_of_day() - elapsed()
 
     def now_us(self) -> int:
-        """Return a monotonic time in microseconds, the event loop's own."""
+        """Return the event loop's monotonic time in microseconds."""
+        return int(asyncio.get_running_loop().time() * 1_000_000)
 
     def wall_s(self) -> float:
-        """Return the time for the ledger in Unix seconds. It runs while the machine sleeps, and never goes back."""
+        """Return the time at the start of the session plus the elapsed time, in Unix seconds. It never goes back."""
+        return self._ahead_s + self._elapsed()
 
     def time_of_day_s(self) -> float:
         """Return the machine's clock in Unix seconds. It jumps when the clock is set."""
+        return self._time_of_day()
 
     def draw(self) -> float:
         """Return a random float in [0, 1)."""
+        return self._random.random()
+
+
+T = TypeVar("T")
 
 
 class Sender(Protocol):
@@ -151,64 +132,10 @@ class Sender(Protocol):
         """
 
 
-class DueStragglers(Protocol):
-    """Numbers that can share a request, as (ordinal, number, state), longest due first."""
-
-    @property
-    def campaign(self) -> str: ...  # noqa: D102 - the names say it
-    @property
-    def form(self) -> int: ...  # noqa: D102
-    @property
-    def numbers(self) -> Sequence[tuple[int, str, NumberState]]: ...  # noqa: D102
-
-
-class Steps(Protocol):
-    """The methods of `ledger.Sending` that the pool needs. They are documented there."""
-
-    def planned_chunks(  # noqa: D102 - see the class
-        self, after_id: int, limit: int, campaign: str = ...
-    ) -> list[Chunk]: ...
-    def due_stragglers(self, until_s: float, limit: int, within: tuple[int, int] = ...) -> DueStragglers | None: ...  # noqa: D102
-    def next_due_s(self, within: tuple[int, int] = ...) -> float | None: ...  # noqa: D102
-    def waiting_stragglers(self) -> int: ...  # noqa: D102
-    def pack_chunk(  # noqa: D102
-        self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
-    ) -> Chunk: ...
-    def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
-    def end_attempt(  # noqa: D102
-        self,
-        attempt_id: int,
-        now_s: float,
-        result: str,
-        request_id: str,
-        strangers: int,
-        unasked: Sequence[Unasked] = ...,
-    ) -> None: ...
-    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
-    def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
-    def split(  # noqa: D102
-        self,
-        chunk: Chunk,
-        states: Alike[NumberState],
-        now_s: float,
-        first: int | None = ...,
-        *,
-        rest_waits: bool = ...,
-    ) -> tuple[Chunk, ...]: ...
-    def fastest(self) -> Fastest: ...  # noqa: D102
-    def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
-    def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
-    def canary_campaign(self) -> str: ...  # noqa: D102
-    def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
-    def answered_last(  # noqa: D102
-        self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]
-    ) -> Sequence[tuple[str, Batch]]: ...
-
-
 class RunJournal(Protocol):
     """Runs a call in a transaction. Its result is on disk when it returns."""
 
-    async def write(self, call: Callable[[Steps], T]) -> T:
+    async def write(self, call: Callable[["Sending"], T]) -> T:
         """Return the result of the call. Raises StorageError."""
 
 
@@ -225,7 +152,7 @@ class Outside:
 
     journal: RunJournal
     sender: Sender
-    clock: Clock
+    clock: SystemClock
     account: Account
 
 
@@ -248,13 +175,13 @@ class Gate:
         self,
         throttle: Throttle,
         breaker: Breaker,
-        clock: Clock,
+        clock: SystemClock,
         halt: Halt,
         account: Account,
         until_s: float | None = None,
     ) -> None:
         self._throttle = throttle
-        self._breaker = breaker
+        self.breaker = breaker
         self._budget = RetryBudget(updated_us=clock.now_us())
         self._clock = clock
         self._halt = halt
@@ -275,52 +202,33 @@ class Gate:
         self._denied_at_us = 0
 
     @property
-    def rate(self) -> float:
-        """The current limit in requests per second, at most the limit that was set."""
-        return rate_now(self._throttle, self._clock.now_us())
-
-    @property
     def borne(self) -> float | None:
         """The requests per second that the server accepted for a while, or None after too few requests."""
-        return borne(self._throttle, self._clock.now_us())
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the server does not answer, and gets only probes."""
-        return self._breaker.is_open
+        return throttling.borne(self._throttle, self._clock.now_us())
 
     @property
     def hopeless(self) -> bool:
         """Whether the server has not answered for too long."""
-        return self._breaker.hopeless(self._sending_us)
+        return self.breaker.hopeless(self._sending_us)
 
-    @property
-    def failing_for_s(self) -> float | None:
-        """For how long the server has not answered, in seconds. None unless it gets only probes.
-
-        A denial counts as an answer.
-        """
-        since_us = self._breaker.failing_since_us
-        if since_us is None or not self.is_open or self.denials:
-            return None
-        return (self._sending_us - since_us) / SECOND_US
-
-    @property
-    def under_way(self) -> int:
-        """Count of requests under way."""
-        return self._throttle.under_way
-
-    @property
-    def paused_for_s(self) -> float | None:
-        """How long the operator's pause lasts already, in seconds. None without one, or if the run is stopping."""
-        since_us = self._keyed_us
-        return None if since_us is None or not self._halt.paused else (self._clock.now_us() - since_us) / SECOND_US
-
-    @property
-    def wait(self) -> Wait | None:
-        """How long the server asked to wait, and how much of that is left. None if it is over."""
-        left_us = self._throttle.pace.not_before_us - self._clock.now_us()
-        return Wait(self._asked_to_wait_s, left_us / SECOND_US) if left_us > 0 else None
+    def shown(self, counts: Snapshot) -> Snapshot:
+        """Return the counts with the present pace, and with what keeps requests from leaving."""
+        now_us, failing_for_s, paused_for_s = self._clock.now_us(), None, None
+        since_us = self.breaker.failing_since_us
+        if since_us is not None and self.breaker.is_open and not self.denials:  # a denial counts as an answer
+            failing_for_s = (self._sending_us - since_us) / SECOND_US
+        if self._keyed_us is not None and not self._halt.going.is_set():
+            paused_for_s = (now_us - self._keyed_us) / SECOND_US
+        left_us = self._throttle.pace.not_before_us - now_us
+        return replace(
+            counts,
+            rate=throttling.rate_now(self._throttle, now_us),
+            failing_for_s=failing_for_s,
+            under_way=self._throttle.under_way,
+            paused_for_s=paused_for_s,
+            wait=Wait(self._asked_to_wait_s, left_us / SECOND_US) if left_us > 0 else None,
+            opens_s=self.opens_s,
+        )
 
     @property
     def sending_s(self) -> float:
@@ -332,7 +240,7 @@ class Gate:
         now_us = self._clock.now_us()
         if wanted.ceilings != self._throttle.ceilings:
             eased = wanted.ceilings != wanted.given
-            self._throttle = recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
+            self._throttle = throttling.recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
             self._freed.set()
         if not wanted.paused:
             self._keyed_us = None
@@ -362,13 +270,14 @@ class Gate:
         """Pause the run while the operator or the hours want that. Both together count as one pause."""
         now_us = self._clock.now_us()
         if self._keyed_us is not None or self.opens_s is not None:
-            self._halt.pause()
+            if not self._halt.called:
+                self._halt.going.clear()
             self._held_since_us = now_us if self._held_since_us is None else self._held_since_us
         elif self._held_since_us is not None:
-            self._throttle = rested(self._throttle, self._held_since_us, now_us)
+            self._throttle = throttling.rested(self._throttle, self._held_since_us, now_us)
             self._held_us += now_us - self._held_since_us
             self._held_since_us = None
-            self._halt.go_on()
+            self._halt.going.set()
 
     @property
     def _sending_us(self) -> int:
@@ -378,16 +287,16 @@ class Gate:
 
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot. Returns False if the run is stopping."""
-        await self._halt.going()
+        await self._halt.going.wait()
         afforded = False
         while await self._admitted():
-            is_probe = self.is_open
+            is_probe = self.breaker.is_open
             afforded = afforded or await self._afforded(retry=retry)
             if not afforded or not await self.another_slot():
                 return False
-            if is_probe or not self.is_open:
+            if is_probe or not self.breaker.is_open:
                 return True
-            self._throttle = withdrawn(self._throttle)  # the breaker opened meanwhile: only probes may go
+            self._throttle = throttling.withdrawn(self._throttle)  # the breaker opened meanwhile: only probes may go
             self._freed.set()
         return False
 
@@ -396,12 +305,12 @@ class Gate:
         # Only one worker waits for the next slot, so no slot is reserved at an outdated pace.
         async with self._turn:
             while not self._halt.called:
-                await self._halt.going()
+                await self._halt.going.wait()
                 if self._throttle.full:
                     self._freed.clear()
                     await self._freed.wait()
                     continue
-                self._throttle, wait_us = slot(self._throttle, self._clock.now_us())
+                self._throttle, wait_us = throttling.slot(self._throttle, self._clock.now_us())
                 if not wait_us:
                     return True
                 await self._halt.nap(wait_us / SECOND_US)
@@ -409,9 +318,9 @@ class Gate:
 
     async def departure(self) -> Trip | None:
         """Wait until a request may be sent, which must then happen at once. None if the run is stopping or paused."""
-        while not self._looked() and not self._halt.paused:
+        while not self._looked() and self._halt.going.is_set():
             now_us = self._clock.now_us()
-            throttle, wait_us = departure(self._throttle, now_us)
+            throttle, wait_us = throttling.departure(self._throttle, now_us)
             wait_us = wait_us or self._account.depart(now_us)
             if not wait_us:
                 self._throttle = throttle
@@ -436,23 +345,25 @@ class Gate:
         """Note how a request with a slot ended. `trip` is None if it was never sent."""
         now_us, waited_until_us = self._clock.now_us(), self._throttle.pace.not_before_us
         if trip is None:
-            self._throttle = withdrawn(self._throttle)
+            self._throttle = throttling.withdrawn(self._throttle)
         elif isinstance(answer, Reply):
-            self._throttle = answered(self._throttle, trip, now_us)
+            self._throttle = throttling.answered(self._throttle, trip, now_us)
         elif answer.throttled:
             asked_s = answer.retry_after_s
             pause_us = None if asked_s is None else round(asked_s * SECOND_US)
-            self._throttle = pushed_back(self._throttle, trip, now_us, pause_us)
+            self._throttle = throttling.pushed_back(self._throttle, trip, now_us, pause_us)
         elif answer.effect is Effect.IN_DOUBT:
-            self._throttle = unanswered(self._throttle)
+            self._throttle = throttling.unanswered(self._throttle)
         else:
-            self._throttle = withdrawn(self._throttle)
+            self._throttle = throttling.withdrawn(self._throttle)
         if isinstance(answer, Fault) and answer.effect is Effect.DENIED:
             self._denied(now_us if trip is None else trip.departed_us)
         if answer.quota is not None:
-            self._throttle = told(self._throttle, answer.quota, now_us)
+            self._throttle = throttling.told(self._throttle, answer.quota, now_us)
         if self._throttle.pace.not_before_us > max(now_us, waited_until_us):
-            self._asked_to_wait_s = _asked_to_wait_s(answer)
+            after_s = answer.retry_after_s if isinstance(answer, Fault) else None
+            used_up_s = answer.quota.reset_s if answer.quota is not None and not answer.quota.remaining else 0.0
+            self._asked_to_wait_s = max(after_s or 0.0, used_up_s)
             log.warning("the server asks to wait %s: no request leaves before", duration(self._asked_to_wait_s))
         self._freed.set()
 
@@ -466,7 +377,7 @@ class Gate:
 
     async def _admitted(self) -> bool:
         while not self._halt.called:
-            self._breaker, wait_us = admit(self._breaker, self._sending_us)
+            self.breaker, wait_us = throttling.admit(self.breaker, self._sending_us)
             if not wait_us:
                 return True
             await self._halt.nap(wait_us / SECOND_US)
@@ -474,47 +385,36 @@ class Gate:
 
     async def _afforded(self, *, retry: bool) -> bool:
         # Probes do not use the retry budget: the breaker spaces them already.
-        if not retry or self.is_open:
-            self._budget = self._budget if retry else earn(self._budget)
+        if not retry or self.breaker.is_open:
+            self._budget = self._budget if retry else throttling.earn(self._budget)
             return True
         while not self._halt.called:
-            self._budget, wait_us = spend(self._budget, self._clock.now_us())
+            self._budget, wait_us = throttling.spend(self._budget, self._clock.now_us())
             if not wait_us:
                 return True
             await self._halt.nap(wait_us / SECOND_US)
         return False
 
     def answered(self) -> None:
-        """Note a reply that is in the ledger."""
-        self._is_there()
-
-    def _is_there(self) -> None:
-        self._breaker = closed(self._breaker)
+        """Note that the server is there: by a reply that is in the ledger, or by a refusal."""
+        self.breaker = throttling.closed(self.breaker)
         self.answered_at_us = self._clock.now_us()
         self.denials = 0
 
     def faulted(self, fault: Fault, *, asked_anew: bool) -> None:
         """Note a request without a reply. `asked_anew` says that the same is asked in another way at once."""
         if fault.effect is Effect.REFUSED:
-            self._is_there()  # a refusal shows that the server is there
+            self.answered()
         else:
             at_once = fault.effect is Effect.DENIED and not asked_anew
-            self._breaker = failed(self._breaker, self._sending_us, at_once=at_once)
-
-
-def _asked_to_wait_s(answer: Reply | Fault) -> float:
-    """Return how long the server asks to wait, in seconds."""
-    after_s = answer.retry_after_s if isinstance(answer, Fault) else None
-    used_up_s = answer.quota.reset_s if answer.quota is not None and not answer.quota.remaining else 0.0
-    return max(after_s or 0.0, used_up_s)
+            self.breaker = throttling.failed(self.breaker, self._sending_us, at_once=at_once)
 
 
 _account_log = logging.getLogger("bulk_remove.account")
 
-_SECOND_US = 1_000_000
-_PRESENT_US = 10 * _SECOND_US
+_PRESENT_US = 10 * SECOND_US
 """A run that has not asked for so long has ended, or is not sending."""
-_NOTED_EVERY_US = _SECOND_US // 2
+_NOTED_EVERY_US = SECOND_US // 2
 """How often a run notes that it is active. Noting this with each request would double the cost."""
 _LOCKED_US = 2_000
 """How long to wait while another run has the lock. It needs a twentieth of that."""
@@ -531,7 +431,7 @@ _ASK = (
 )
 
 
-class AccountCeiling:
+class AccountCeiling(ExitStack):
     """The shared limit, used by one run. `ceiling` is in requests per second, `run` is the name of the run.
 
     The file must survive the end of a process, but not of the machine. So it is written in transactions without sync.
@@ -539,21 +439,13 @@ class AccountCeiling:
     """
 
     def __init__(self, path: Path, ceiling: float, run: str) -> None:
+        super().__init__()
         self._path = path
         self._ceiling = ceiling
         self._run = run
         self._connection: sqlite3.Connection | None = None
         self._usable = True
         self._noted_us = -_NOTED_EVERY_US
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._connection is not None:
-            self._connection.close()
 
     def depart(self, now_us: int) -> int:
         """Return 0 if a request may be sent now, which is then counted for all runs, else the microseconds to wait.
@@ -563,23 +455,17 @@ class AccountCeiling:
         if not self._usable:
             return 0
         try:
-            self._connection = self._connection or self._opened()
+            self._connection = self._connection or self.enter_context(closing(self._opened()))
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 return self._depart(self._connection, now_us)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY:
+        except (sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY:
                 return _LOCKED_US
-            self._give_up(str(error))
-        except sqlite3.DatabaseError as error:
-            self._give_up(str(error))
-        except OSError as error:
-            self._give_up(str(error.strerror))
+            reason = error.strerror if isinstance(error, OSError) else error
+            _account_log.warning("the ceiling cannot be shared with other runs through %s: %s", self._path, reason)
+            self._usable = False
         return 0
-
-    def _give_up(self, reason: str) -> None:
-        _account_log.warning("the ceiling cannot be shared with other runs through %s: %s", self._path, reason)
-        self._usable = False
 
     def _opened(self) -> sqlite3.Connection:
         os.close(private(str(self._path), os.O_RDWR | os.O_CREAT))  # SQLite itself would let others read it
@@ -594,37 +480,24 @@ class AccountCeiling:
         return connection
 
     def _depart(self, connection: sqlite3.Connection, now_us: int) -> int:
-        if now_us - self._noted_us >= _NOTED_EVERY_US:
-            self._note(connection, now_us)
-        ceiling = self._lowest(connection)
-        window_us = _window_us(ceiling)
+        notes = now_us - self._noted_us >= _NOTED_EVERY_US
+        if notes:  # that this run is active; inactive runs do not count
+            present = now_us - _PRESENT_US, now_us + _PRESENT_US
+            connection.execute("DELETE FROM run WHERE asked_at_us NOT BETWEEN ? AND ?", present)
+            connection.execute(_ASK, (self._run, self._ceiling, now_us))
+        lowest: float = connection.execute("SELECT ifnull(min(ceiling), ?) FROM run", (self._ceiling,)).fetchone()[0]
+        window_us = ceil(ceil(lowest) * SECOND_US / lowest)  # in which `ceil(lowest)` requests may be sent
         recent_us = max(window_us, _PRESENT_US)
+        if notes:
+            recent = now_us - recent_us, now_us + recent_us
+            connection.execute("DELETE FROM departure WHERE at_us NOT BETWEEN ? AND ?", recent)
+            self._noted_us = now_us
         # After a reboot the clock is behind the times in the file.
         oldest = connection.execute(
             "SELECT at_us FROM departure WHERE at_us BETWEEN ? AND ? ORDER BY at_us DESC LIMIT 1 OFFSET ?",
-            (now_us - window_us, now_us + recent_us, ceil(ceiling) - 1),
+            (now_us - window_us, now_us + recent_us, ceil(lowest) - 1),
         ).fetchone()
         wait_us: int = max(0, oldest[0] + window_us - now_us) if oldest else 0
         if not wait_us:
             connection.execute("INSERT INTO departure VALUES (?)", (now_us,))
         return wait_us
-
-    def _lowest(self, connection: sqlite3.Connection) -> float:
-        """Return the lowest limit of the active runs."""
-        lowest: float = connection.execute("SELECT ifnull(min(ceiling), ?) FROM run", (self._ceiling,)).fetchone()[0]
-        return lowest
-
-    def _note(self, connection: sqlite3.Connection, now_us: int) -> None:
-        """Note that this run is active. Delete inactive runs, and requests that are too old to count."""
-        present = now_us - _PRESENT_US, now_us + _PRESENT_US
-        connection.execute("DELETE FROM run WHERE asked_at_us NOT BETWEEN ? AND ?", present)
-        connection.execute(_ASK, (self._run, self._ceiling, now_us))
-        recent_us = max(_window_us(self._lowest(connection)), _PRESENT_US)
-        recent = now_us - recent_us, now_us + recent_us
-        connection.execute("DELETE FROM departure WHERE at_us NOT BETWEEN ? AND ?", recent)
-        self._noted_us = now_us
-
-
-def _window_us(ceiling: float) -> int:
-    """Return the length of the window, in which `ceil(ceiling)` requests may be sent."""
-    return ceil(ceil(ceiling) * _SECOND_US / ceiling)

@@ -7,15 +7,13 @@ on disk, and only then the count. Only tenacity retries, and core/throttle.py de
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
 
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Phase
-from bulk_remove.core.limits import Lately
-from bulk_remove.core.model import Brackets, Chunk
+from bulk_remove.core.model import Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.replies import CONNECTION_LOST, NOT_SENT, Fault, Reply
@@ -31,8 +29,7 @@ from bulk_remove.core.throttle import (
     throttle_for,
 )
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.sending.books import Bookkeeper, Desk, Gone, PoolSettings, Settled, Tally
-from bulk_remove.sending.feeder import Feeder
+from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
 from bulk_remove.sending.gate import Gate, Halt, Outside
 
 log = logging.getLogger("bulk_remove.pool")
@@ -53,7 +50,7 @@ def _stated(state: RetryCallState) -> float:
 
 
 class _Asked(NamedTuple):
-    """The result of an attempt. `answer` is None if the run is stopping, `took_us` if the request was never sent."""
+    """An attempt's result: `answer` is None if the run is stopping, `took_us` if the request was never sent."""
 
     attempt_id: int
     answer: Reply | Fault | None
@@ -73,7 +70,8 @@ class _Turn:
 class Pool:
     """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants now. `gone` finds numbers that earlier runs removed.
+    `steering` is what the operator wants now, `halt` says whether and why it stops, `books` what is known about the
+    server. `gone` finds numbers that earlier runs removed.
     """
 
     def __init__(
@@ -89,87 +87,52 @@ class Pool:
         self._plan = approved.plan
         self._sender = outside.sender
         journal, clock = outside.journal, outside.clock
-        halt = Halt()
+        self.halt = halt = Halt()
         workers = settings.ceilings.at_once
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
         throttle = throttle_for(settings.ceilings, clock.now_us())
-        gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
+        self.gate = gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
         feeder = Feeder(
             journal,
             clock,
             halt,
-            self._shape_of,
-            lambda: not self._books.writing.settled,
+            lambda campaign: self.books.shape_of(campaign),  # noqa: PLW0108 - there are no books yet
+            lambda: not self.books.writing.settled,
             # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
             settings.busy.delay_first_s / 6,
         )
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
-        self._books = Bookkeeper(self._desk, shape_of)
+        self.books = Bookkeeper(self._desk, shape_of)
         self._begun = False
         self.steering = Steering(settings.ceilings, settings.ceilings)
 
-    def _shape_of(self, campaign: str) -> RequestShape:
-        return self._books.shape_of(campaign)
-
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
-        self._desk.halt.call(ending)
-        self._desk.feeder.wake()
+        self.halt.call(ending)
+        self._desk.feeder.changed.set()
 
     def snapshot(self) -> Snapshot:
         """Return the progress of the run."""
-        gate, due_s = self._desk.gate, self._desk.feeder.next_due_s
-        return replace(
-            self._desk.tally.snapshot(gate.rate),
-            due_in_s=None if due_s is None else due_s - self._desk.clock.wall_s(),
-            until_in_s=self._books.busy_until_s - gate.sending_s if self._books.busy_until_s else None,
-            failing_for_s=gate.failing_for_s,
-            under_way=gate.under_way,
-            paused_for_s=gate.paused_for_s,
-            wait=gate.wait,
-            opens_s=gate.opens_s,
+        desk, tally = self._desk, self._desk.tally
+        due_s, busy_until_s = desk.feeder.next_due_s, self.books.busy_until_s
+        counts = Snapshot(
+            {phase: count for phase, count in tally.phases.items() if count > 0},
+            tally.requests,
+            tally.removed,
+            tally.strangers,
+            dict(tally.faults),
+            0.0,
+            tally.waiting,
+            due_in_s=None if due_s is None else due_s - desk.clock.wall_s(),
+            until_in_s=busy_until_s - desk.gate.sending_s if busy_until_s else None,
         )
+        return desk.gate.shown(counts)
 
     def steer(self, wanted: Steering) -> None:
         """Apply what the operator wants, and keep it as `steering`."""
         self.steering = wanted
         self._desk.gate.steer(wanted)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the run is stopping."""
-        return self._desk.halt.called
-
-    @property
-    def fault(self) -> Fault | None:
-        """The fault that ended the run, if one did."""
-        return self._desk.halt.fault
-
-    @property
-    def rate(self) -> float | None:
-        """The requests per second that the server accepted, or None after too few requests."""
-        return self._desk.gate.borne
-
-    @property
-    def missing(self) -> tuple[str, Lately] | None:
-        """The campaign that ended the run because its last numbers are not there, with these numbers."""
-        return self._books.missing
-
-    @property
-    def numbers(self) -> int:
-        """How many numbers in a request the server handled fast enough."""
-        return self._books.size.most
-
-    @property
-    def longest_line(self) -> int | None:
-        """The longest request line that the server may accept, in bytes. None if no line was too long."""
-        return self._books.line.longest
-
-    @property
-    def brackets(self) -> Brackets | None:
-        """How the host reads brackets, as far as that is known."""
-        return self._books.writing.known
 
     async def try_canary(self, campaign: str = "") -> Ending:
         """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does.
@@ -197,8 +160,8 @@ class Pool:
         if not self._begun:
             self._begun = True
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
-            await self._books.begin()
-            self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
+            await self.books.begin()
+            self._desk.tally.waiting += await self._desk.journal.write(lambda steps: steps.waiting_stragglers())
         settings, gate = self._desk.settings, self._desk.gate
         gate.keep_to(settings.windows)
         workers = [asyncio.create_task(self._work()) for _ in range(settings.ceilings.at_once)]
@@ -213,15 +176,15 @@ class Pool:
         for result in results:
             if result is not None:
                 raise result
-        if self._desk.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
-            self._desk.halt.recall()  # nothing is left to hold back
-        await self._desk.halt.going()  # the caller may send more requests
-        return self._desk.halt.ending
+        if self.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
+            self.halt.recall()  # nothing is left to hold back
+        await self.halt.going.wait()  # the caller may send more requests
+        return self.halt.ending
 
     async def _watch(self) -> None:
         """Check the deadline and the hours, and wake the workers that wait for a chunk."""
         await self._desk.gate.stopped()
-        self._desk.feeder.wake()
+        self._desk.feeder.changed.set()
 
     async def _work(self) -> None:
         try:
@@ -234,15 +197,15 @@ class Pool:
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Bring a chunk to its verdicts. Returns its parts if it was split."""
-        if await self._books.skip(chunk):
+        if await self.books.skip(chunk):
             return ()
         turn = _Turn(chunk, self._desk.clock.now_us())
         try:
             return await self._tried(turn)
         except _AskAgain as again:  # most chunks need one try, for which tenacity is too slow
-            await self._desk.halt.nap(again.delay_s)
+            await self.halt.nap(again.delay_s)
         async for attempt in AsyncRetrying(
-            sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
+            sleep=self.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
         ):
             with attempt:
                 halves = await self._tried(turn)
@@ -250,20 +213,20 @@ class Pool:
 
     async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
         """Send a chunk once. Returns its parts if it was split. Raises _AskAgain if it must be retried."""
-        if parts := await self._books.cut(turn.chunk):
+        if parts := await self.books.cut(turn.chunk):
             return parts
         turn.tries += 1
         attempt_id, answer, took_us = await self._ask(turn.chunk, retry=turn.tries > 1)
         if isinstance(answer, Reply):
-            await self._books.replied(turn.chunk, attempt_id, answer)
+            await self.books.replied(turn.chunk, attempt_id, answer)
         if answer is None or isinstance(answer, Reply):
             return ()
         trial = self._trial(turn, answer)
         decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
-        if self._books.blames_brackets(turn.chunk, answer):
+        if self.books.blames_brackets(turn.chunk, answer):
             decision = Decision(Step.RETRY, decision.delay_s)
         log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
-        turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
+        turn.chunk, halves = await self.books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
             raise _AskAgain(decision.delay_s)
         if decision.step is Step.PROBE:  # the rest waits for the result of the one number
@@ -273,8 +236,8 @@ class Pool:
 
     def _trial(self, turn: _Turn, fault: Fault) -> Trial:
         """Return what `decide` must know about the tries of a chunk, including this fault."""
-        chunk, books, gate = turn.chunk, self._books, self._desk.gate
-        numbers = len(chunk.numbers)
+        chunk, books, gate = turn.chunk, self.books, self._desk.gate
+        numbers, answered_us = len(chunk.numbers), gate.answered_at_us
         longest = numbers > books.line.most_answered
         broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
         turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
@@ -282,21 +245,16 @@ class Pool:
             turn.tries,
             turn.server_errors,
             numbers,
-            alive=self._answers_others(turn.begun_us),
+            alive=answered_us is not None and answered_us >= turn.begun_us and not gate.breaker.is_open,
             passed=books.line.most_answered > 0,
             denials=gate.denials,
             longest=longest,
             told_apart=books.line.told_apart(chunk.chunk_id),
         )
 
-    def _answers_others(self, since_us: int) -> bool:
-        """Return whether the server has answered another request since the chunk was begun."""
-        answered_at_us = self._desk.gate.answered_at_us
-        return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.is_open
-
     async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
         """Make one attempt and return its result."""
-        gate, halt = self._desk.gate, self._desk.halt
+        gate, halt = self._desk.gate, self.halt
         asked, may_go = _Asked(0, None), await gate.slot(retry=retry)
         while may_go:
             asked = await self._sent(chunk)
@@ -324,7 +282,7 @@ class Pool:
         try:
             begun_s = desk.clock.wall_s()
             attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-            shape, now_s = self._books.shape_of(chunk.campaign), desk.clock.wall_s()
+            shape, now_s = self.books.shape_of(chunk.campaign), desk.clock.wall_s()
             answer = await self._sender.delete(chunk, shape, now_s, departure, arrival)
         finally:
             desk.gate.came_back(trip, answer)
@@ -332,9 +290,9 @@ class Pool:
         if trip is not None:
             now_us = desk.clock.now_us()
             took_us = (now_us if arrived_us is None else arrived_us) - trip.departed_us
-            self._books.took(chunk, took_us, now_us - trip.departed_us, answer)
+            self.books.took(chunk, took_us, now_us - trip.departed_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return _Asked(attempt_id, None)
-        desk.tally.request()
+        desk.tally.requests += 1
         return _Asked(attempt_id, answer, took_us)

@@ -136,8 +136,8 @@ def test_a_paused_run_that_is_killed_and_resumed_loses_nothing(tmp_path: Path, s
 
 _BROKEN = """
 from bulk_remove.sending.books import Tally
-def broken(self): raise RuntimeError("a bug")
-Tally.request = broken
+def broken(*_): raise RuntimeError("a bug")
+Tally.moved = broken
 """
 
 

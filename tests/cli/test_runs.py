@@ -302,7 +302,7 @@ def test_a_damaged_line_among_the_places_of_reports_is_told_and_costs_no_other(t
 
 
 @pytest.mark.parametrize(
-    "place", ["bulk_remove.cli.past_commands._check_wanted", "bulk_remove.cli.past_commands.delete"]
+    "place", ["bulk_remove.cli.past_commands._check_wanted", "bulk_remove.cli.past_commands.delete_run"]
 )
 def test_a_stop_while_pruning_says_what_was_deleted_and_nothing_of_what_was_sent(
     server: Running, tmp_path: Path, numbers: Path, place: str

@@ -35,6 +35,7 @@ def env_fixture(tmp_path: Path) -> Env:
 def answered(at: Sitting, *answers: tuple[str, str]) -> None:
     for question, answer in answers:
         at.until(question)
+        at.until("): ")  # what is typed before the end of the question is forgotten
         at.type(f"{answer}\n")
 
 

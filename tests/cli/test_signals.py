@@ -87,7 +87,7 @@ def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_i
 
 
 @pytest.mark.parametrize(("number", "code"), EXITS)
-@pytest.mark.parametrize("place", ["ledger.distinct.RowKeys.add", "ledger.Planning.finish"])
+@pytest.mark.parametrize("place", ["ledger.RowKeys.add", "ledger.Planning.finish"])
 def test_a_signal_while_planning_leaves_nothing_behind(
     tmp_path: Path, server: Running, words: tuple[str | Path, ...], place: str, number: int, code: int
 ) -> None:

@@ -9,7 +9,7 @@ import click
 
 from bulk_remove import errors
 from bulk_remove.cli.commands import program
-from bulk_remove.cli.profiles import is_setting, key_of
+from bulk_remove.cli.profiles import key_of
 from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, Status
 from bulk_remove.core.summary import MEANING, Ending, exit_code
 from bulk_remove.errors import BulkRemoveError, ExitCode, InvariantError
@@ -75,7 +75,7 @@ def _option(param: click.Parameter, ctx: click.Context) -> tuple[str, ...]:
         "flag" if flag else _type(param, ctx),
         shown,
         f"`{param.envvar}`" if param.envvar else "",
-        f"`{key_of(param)}`" if is_setting(param) else "",
+        f"`{key}`" if (key := key_of(param)) else "",
         " ".join(str(told.get("help") or "").split()),
     )
 

@@ -11,8 +11,7 @@ from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import NumberState, Source
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.errors import UnavailableError
-from bulk_remove.ledger import Planning, create, earlier
-from bulk_remove.ledger.earlier import Removals
+from bulk_remove.ledger import Planning, Removals, aside, create
 from bulk_remove.run.prepare import counts_of
 from bulk_remove.settings import Destination
 from tests.support.inline_journal import REQUEST
@@ -88,7 +87,7 @@ def test_at_most_so_many_numbers_are_looked_through_the_latest_runs_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [ran(tmp_path, str(run), [("00001", f"60100000{run}", REMOVED)]) for run in (1, 2, 3)]
-    monkeypatch.setattr(earlier, "MOST_NUMBERS", 2)
+    monkeypatch.setattr(aside, "MOST_NUMBERS", 2)
     assert found(paths, "601000001", "601000002", "601000003") == ["601000001", "601000002"]
 
 

@@ -32,7 +32,7 @@ from bulk_remove.ledger import (
     verify,
 )
 from bulk_remove.ledger.proof import seal
-from bulk_remove.ledger.write import CAMPAIGN_ORDINALS, fastest_of
+from bulk_remove.ledger.write import CAMPAIGN_ORDINALS
 from bulk_remove.run.prepare import counts_of
 from bulk_remove.settings import Settings
 from tests.support.inline_journal import REQUEST
@@ -174,7 +174,7 @@ class Ledger(RuleBasedStateMachine):
         keys = self.model.keys_of(chunk)
         states = [self.model.states[key] for key in keys]
         if taken_up_again:
-            fastest = fastest_of(self.store.connection)
+            fastest = Sending(self.store.connection).fastest()
             states = [taken_up(state, fastest) for state in states]
         assert [self.model.asked_as(key) for key in keys] == list(chunk.numbers)
         assert {self.model.forms.get(key, 0) for key in keys} == {chunk.form}
@@ -316,12 +316,13 @@ class Ledger(RuleBasedStateMachine):
                     states[key] = without_verdict(states[key], Event.LOST, LOST)
         planned = {(campaign, number) for campaign, chunk in self.planned for number in chunk}
         again = [key for key, state in states.items() if state.phase not in SETTLED and key not in planned]
-        fastest = fastest_of(self.store.connection)
+        fastest = Sending(self.store.connection).fastest()
         states |= {key: taken_up(states[key], fastest) for key in again}
         self.model.due_s = dict.fromkeys(again, self.now_s)
         self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
         phases = Counter(judged_again(state, fastest).phase for state in states.values())
-        assert Reopening(self.store).reopen(self.now_s) == phases
+        Reopening(self.store).reopen(self.now_s)
+        assert Outcomes(self.store).phases() == phases
         self.proved = self.sessions
         assert verify(self.store).unproved == 0
         with self.store.transaction() as connection:
@@ -351,7 +352,7 @@ class Ledger(RuleBasedStateMachine):
     def _reported(self, store: Store) -> list[RowOutcome]:
         carried = [chunk for chunk in self.held if chunk.chunk_id in self.under_way]
         under_way = {key for chunk in carried for key in self.model.keys_of(chunk)}
-        return [*self.model.outcomes(fastest_of(store.connection), under_way)]
+        return [*self.model.outcomes(Sending(store.connection).fastest(), under_way)]
 
     def teardown(self) -> None:
         try:

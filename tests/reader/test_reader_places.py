@@ -13,7 +13,7 @@ from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.reader import ReadOptions, find_files, open_table, open_tables
 from bulk_remove.report.csv import write_for_polish_excel
-from bulk_remove.run.rerun import is_report
+from bulk_remove.run.again import is_report
 from tests.support.tables import written
 
 

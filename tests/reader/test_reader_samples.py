@@ -18,7 +18,7 @@ from bulk_remove.cli.commands import plan
 from bulk_remove.cli.given import GivenSettings
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import InputError
-from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger import RowKeys
 from bulk_remove.reader import find_files, open_table
 from bulk_remove.run.intake import Intake
 from bulk_remove.run.prepare import reading_of

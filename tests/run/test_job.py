@@ -14,10 +14,10 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import GuardStop, InputError
+from bulk_remove.run.again import close_run
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import Job, Operator, Planned, enter_in_thread, in_thread, plan_files, plan_resume, plan_run
 from bulk_remove.run.places import ReportPlace
-from bulk_remove.run.resume import close_run
 from bulk_remove.sending import Pool
 from bulk_remove.settings import Address, Login, Settings
 from bulk_remove.simulator.server import Simulator, running

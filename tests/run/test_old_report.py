@@ -8,7 +8,7 @@ import pytest
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.errors import InputError
 from bulk_remove.reader import ReadOptions, open_table
-from bulk_remove.run.rerun import OldReport
+from bulk_remove.run.again import OldReport
 
 READING = ReadOptions(
     "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True

@@ -48,7 +48,7 @@ class Trial:
         self.first_ending = await pool.try_canary()
         self.first = [*self.server.asked]
         self.mix = await journal.write(lambda steps: steps.canary_phases())
-        self.passed = await journal.write(lambda steps: steps.canary_passed())
+        self.passed = (await journal.write(lambda steps: steps.canary())).passed
         if self.first_ending is Ending.DONE:
             await pool.drain()
         self.snapshot = pool.snapshot()

@@ -12,7 +12,7 @@ from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
 from bulk_remove.core.verdicts import Verdict
-from bulk_remove.sending.client import SystemClock, elapsed_s
+from bulk_remove.sending.gate import SystemClock, elapsed_s
 from tests.support.pool_run import FakeServer, Run
 from tests.support.virtual_time import BEGAN_S, Shifts
 

@@ -82,7 +82,9 @@ def the_code_in_another_column_ignored(broken: pytest.MonkeyPatch) -> None:
 def kept_numbers_compared_as_they_are_written(broken: pytest.MonkeyPatch) -> None:
     def under(self: KeepLists, _rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
         held = self.numbers
-        return lambda numbers: [at for at, number in enumerate(numbers) if number.isdigit() and int(number) in held]
+        return lambda numbers: [
+            at for at, number in enumerate(numbers) if held and number.isdigit() and int(number) in held
+        ]
 
     broken.setattr(KeepLists, "under", under)
 

@@ -10,11 +10,10 @@ from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, Phase, next_phase
 from bulk_remove.core.model import Chunk, NumberFormat, NumberState
-from bulk_remove.ledger import Sending
+from bulk_remove.ledger import RowKeys, Sending
 from bulk_remove.ledger import read as outcomes
-from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.store import unpack_state
-from bulk_remove.ledger.write import Due
+from bulk_remove.ledger.write import Due, Span
 from bulk_remove.sending import books as bookkeeper
 from bulk_remove.sending.books import Bookkeeper
 from bulk_remove.settings import Settings
@@ -44,8 +43,8 @@ def none_in_one_form_taken_as_final(broken: pytest.MonkeyPatch) -> None:
 def forms_mixed_in_a_request(broken: pytest.MonkeyPatch) -> None:
     alike = Sending.due_stragglers
 
-    def mixed(self: Sending, until_s: float, limit: int) -> Due | None:
-        due = alike(self, until_s, limit)
+    def mixed(self: Sending, until_s: float, limit: int, within: Span | None) -> Due | None:
+        due = alike(self, until_s, limit, within)
         rows = self._connection.execute(
             "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND due_at_s <= ?"
             " ORDER BY due_at_s, ordinal LIMIT ?",

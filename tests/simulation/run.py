@@ -18,11 +18,11 @@ from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import GuardStop, StorageError
 from bulk_remove.ledger import opened_for_reading, store, verify
 from bulk_remove.reader import open_table
+from bulk_remove.run.again import earlier_run, reopened
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.job import Operator, Sent, carry_out
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
 from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepare, reading_of
-from bulk_remove.run.resume import earlier_run, reopened
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
 from tests.simulation.process import Killed, Process, rows_of

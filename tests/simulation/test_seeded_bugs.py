@@ -16,16 +16,15 @@ from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply,
 from bulk_remove.core.spelling import Region
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict, json_of
-from bulk_remove.ledger import Outcomes, Sending, reopening
+from bulk_remove.ledger import Outcomes, Sending
 from bulk_remove.ledger import store as packing
+from bulk_remove.ledger import write as reopening
 from bulk_remove.report import csv as reporter
 from bulk_remove.run import finish as counting
 from bulk_remove.sending import Pool, client, pool
 from bulk_remove.sending import books as bookkeeper
-from bulk_remove.sending.books import Bookkeeper
-from bulk_remove.sending.client import SystemClock
-from bulk_remove.sending.feeder import Feeder
-from bulk_remove.sending.gate import AccountCeiling, Gate
+from bulk_remove.sending.books import Bookkeeper, Feeder
+from bulk_remove.sending.gate import AccountCeiling, Gate, SystemClock
 from tests.simulation import bugs_of_cells, bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
@@ -58,7 +57,7 @@ def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
         async def departure() -> bool:
             return await desk.gate.departure() is not None
 
-        shape = self._shape_of(chunk.campaign)
+        shape = self.books.shape_of(chunk.campaign)
         answer = await self._sender.delete(chunk, shape, begun_s, departure, lambda: None)
         desk.gate.came_back(None, answer)
         return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer, 0

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from bulk_remove.ledger import Store, distinct
+from bulk_remove.ledger import Store, aside, distinct
 from tests.support.counted_job import Done, Stage, carried_out
 
 NUMBERS = 10_000
@@ -115,7 +115,7 @@ def _ledger(numbers: int) -> tuple[Counter[str], int, str, Done]:
 def memory() -> Counted:
     """Measure in bytes a number what the peak of each stage grows by, and what outlives the stage."""
     # Less waits for the disk here, and blocks are small: else they would hide what only grows with the file.
-    with patch.object(distinct, "_SEGMENT_ROWS", 64):
+    with patch.object(distinct, "_SEGMENT_ROWS", 64), patch.object(aside, "_FEW_ROWS", 0):
         fewer, more = _memory(NUMBERS), _memory(2 * NUMBERS)
     figures = {
         f"bytes a number, {what} {stage}": (more[stage][place] - fewer[stage][place]) / NUMBERS

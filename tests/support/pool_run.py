@@ -157,8 +157,8 @@ class Run:
         for moment_s in self._look_at_s:
             loop.call_at(moment_s, lambda: self.looks.append(pool.snapshot()))
         ending = await pool.drain()
-        self.longest_line, self.brackets = pool.longest_line, pool.brackets
-        return ending, pool.fault, pool.snapshot(), loop.time()
+        self.longest_line, self.brackets = pool.books.line.longest, pool.books.writing.known
+        return ending, pool.halt.fault, pool.snapshot(), loop.time()
 
     def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
         assert len(numbers) == len(states)

@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from bulk_remove.sending.client import SystemClock
+from bulk_remove.sending.gate import SystemClock
 
 T = TypeVar("T")
 BEGAN_S = 1_700_000_000.0

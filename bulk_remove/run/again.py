@@ -1,13 +1,15 @@
-"""Plans a rerun: sends again the rows of an earlier run without a final answer, and keeps the other verdicts.
+"""Takes up an earlier run again: resumes it, or plans a rerun of the rows that it left without a final answer.
 
-The rows come from that run's ledger, or only from its report.
+A resume needs only the ledger: the input may be gone or changed. A rerun gets its rows from that ledger, or only from
+the report. Also opens an earlier run to write its report again, and closes a run that will not be continued.
 """
 
 import re
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -34,21 +36,193 @@ from bulk_remove.core.model import (
     mask,
 )
 from bulk_remove.core.numbers import AlsoTry, Forms, Held, Normaliser, NumberRules, chosen_forms, forms_held
-from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
+from bulk_remove.core.plan import CampaignPlan, Consent, Keep, Plan, Sample, SourcePlan
+from bulk_remove.core.summary import RESUMED, Ending
 from bulk_remove.core.verdicts import UnaskedRemoval
-from bulk_remove.errors import GuardStop, InputError, UsageError
+from bulk_remove.disk import Aside
+from bulk_remove.errors import CampaignLockedError, GuardStop, InputError, UsageError
 from bulk_remove.language import ours, phrase
-from bulk_remove.ledger import Outcomes, Planning, Reopening
-from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger import (
+    Outcomes,
+    Planning,
+    Reopening,
+    RowKeys,
+    Sending,
+    damage_as_error,
+    facts_of,
+    history,
+    open_existing,
+    verify,
+    was_approved,
+)
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
-from bulk_remove.run.folders import learned_of
+from bulk_remove.run.finish import Finished, Wanted, finish, note_files
+from bulk_remove.run.folders import Mark, learned_of, lock_campaigns, lock_run, mark, run_folders, share
 from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, new_run, with_forms
-from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
+from bulk_remove.run.prepare import LEDGER, InputTable, Prepared, Sight, counts_of, new_run, removals_before, with_forms
 from bulk_remove.settings import ALL, Destination, Settings
+
+ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
+"""The hint if an earlier run should go to another server."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """An approved run, ready for another session with its open ledger. `told` are its own settings."""
+
+    ready: Prepared
+    told: Settings
+    destination: Destination
+    consent: Consent
+
+
+def find_run(state_dir: Path, name: str) -> Path:
+    """Return the folder of a run by its id, or of the latest approved run if empty. Raises InputError."""
+    folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
+    if not name:
+        begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
+        if begun is None:
+            raise InputError(
+                phrase("There is no run in {state_dir}.", state_dir=state_dir), "Name another folder with --state-dir."
+            )
+        return begun
+    found = next((folder for folder in folders if folder.name == name), None)
+    if found is None:
+        latest = phrase(" The latest is {name}.", name=folders[-1].name) if folders else ""
+        raise InputError(
+            phrase("There is no run {name} in {state_dir}.{latest}", name=name, state_dir=state_dir, latest=latest),
+            "Check the id and --state-dir.",
+        )
+    return found
+
+
+@contextmanager
+def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
+    """Lock an earlier run and open its ledger. `changes` replace its settings by name.
+
+    Raises StorageError for a damaged or altered ledger, InputError for a run that was never approved, RunLockedError
+    for a run that is under way, UsageError for impossible changes.
+    """
+    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+        with damage_as_error(store.path):
+            facts = facts_of(store)
+            if not facts.approved_by or facts.plan is None:
+                raise InputError(
+                    phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
+                    "Run its input again.",
+                )
+            plan = facts.plan
+            removals = removals_before(folder, plan.host, plan.campaign_ids, facts.created_at_s)
+            ready = Prepared(folder, store, plan, facts.kept, facts.settings, removals)
+            run = EarlierRun(ready, facts.settings, facts.destination, Consent(facts.approved_by))
+        if verify(store).unproved:
+            with damage_as_error(store.path):  # what the proof does not cover must raise before anything is sent
+                Reopening(store).check_stragglers(run.told.forms().planned)
+                standing_of(run)
+                last_session(run)
+        share(folder, store)
+        settings = replace(run.told, **changes)
+        plan = replace(ready.plan, rate=settings.ceilings().rate)
+        yield replace(run, ready=replace(ready, plan=plan, settings=settings))
+
+
+def check_same_server(run: EarlierRun, given: Destination | None) -> None:
+    """Raise UsageError if the given server is not the server of the run."""
+    told = run.destination
+    if given is not None and (given.host, given.base_path) != (told.host, told.base_path):
+        raise UsageError(
+            phrase(
+                "Run {earlier} was sent to {host}, not to {other}.",
+                earlier=run.ready.folder.name,
+                host=told.host,
+                other=given.host,
+            ),
+            ANOTHER_SERVER,
+        )
+
+
+def reopened(run: EarlierRun, now_s: float) -> Prepared:
+    """Make the open numbers of an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
+    Reopening(run.ready.store).reopen(now_s)
+    return replace(run.ready, phases=Outcomes(run.ready.store).phases())
+
+
+def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
+    """Return the plan of what is left of an earlier run, and the current count of its numbers by status."""
+    plan = run.ready.plan
+    left: Counter[str] = Counter()
+    by_status: Counter[Status] = Counter()
+    for campaign, tally in history(run.ready.store).tallies.items():
+        by_status += tally.statuses
+        left[campaign] = sum(count for status, count in tally.statuses.items() if status in RESUMED)
+    campaigns = tuple(replace(each, settled=each.numbers - left[each.campaign]) for each in plan.campaigns)
+    return replace(plan, campaigns=campaigns), by_status
+
+
+def last_session(run: EarlierRun) -> tuple[Prepared, Ending | None] | None:
+    """Return the run with the settings of its last session and its ending (None: killed), or None without a session."""
+    outcomes = Outcomes(run.ready.store)
+    sessions = outcomes.sessions()
+    if not sessions:
+        return None
+    settings = Settings.read_back(outcomes.last_settings())
+    return replace(run.ready, settings=settings), Ending(sessions[-1].ending) if sessions[-1].ending else None
+
+
+@contextmanager
+def ended_run(folder: Path) -> Iterator[tuple[Prepared, Ending]]:
+    """Open a run that has ended, with its ending. Raises InputError, CampaignLockedError, StorageError."""
+    with earlier_run(folder, {}) as run:
+        ready, ending = last_session(run) or (run.ready, None)
+        if ending is None:
+            name = folder.name
+            try:
+                with lock_campaigns(ready.state_dir, run.destination.host, ready.plan.campaign_ids):
+                    raise InputError(
+                        phrase(
+                            "Run {name} was killed while it was sending: the numbers under way are still in doubt.",
+                            name=name,
+                        ),
+                        phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
+                    )
+            except CampaignLockedError:
+                raise CampaignLockedError(
+                    phrase("Run {name} is under way.", name=name),
+                    "Wait for it to end, or stop it with Ctrl-C; it writes its report itself.",
+                ) from None
+        yield ready, ending
+
+
+def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
+    """Write the report of a run that will not be continued, to its own folder. Returns None if it sent nothing.
+
+    If the run was killed, the numbers that were under way are in doubt from now on. An `abandoned` run is never
+    resumed. `now_s` in Unix seconds. Raises the same errors as `earlier_run`.
+    """
+    with earlier_run(folder, {}) as run:
+        last = last_session(run)
+        if last and last[1] is None:
+            sessions = Outcomes(run.ready.store).sessions()
+            reopened(run, now_s)
+            with run.ready.store.transaction() as connection:
+                Sending(connection).end_session(len(sessions), sessions[-1].ended_s, Ending.KILLED.value)
+        if abandoned:
+            mark(folder, Mark.ABANDONED)
+        if last is None:
+            return None
+        ready, ending = last
+        return finish(ready, ending or Ending.KILLED, None, Wanted(run.destination.csv_for, run.destination.also))
+
+
+def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
+    """Note copies of a run's reports in its ledger. Raises StorageError."""
+    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+        share(folder, store)
+        note_files(Outcomes(store), copies)
+
 
 _AS_WRITTEN = "Take the report as it was written."
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
@@ -72,10 +246,6 @@ class OldReport:
             raise not_a_report(self._file, ", ".join(missing))
         self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
         self.kept = tuple(header[index] for index in self._kept)
-
-    def campaign(self) -> str:
-        """Return the campaign of the first number."""
-        return next((row.campaign for row in self.rows() if row.number), "")
 
     def rows(self) -> Iterator[RowOutcome]:
         """Yield the rows of the report in order. Raises InputError for a row that cannot be trusted."""
@@ -225,19 +395,19 @@ def _check_its_server(report: Path, sha256: str, state_dir: Path, given: Destina
 
 @contextmanager
 def prepared_again(
-    earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, now_s: float, look: Look
+    earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, sight: Sight
 ) -> Iterator[Prepared]:
     """Plan a new run from the rows of an earlier one. Numbers with a final answer are not sent again.
 
-    There is one exception: if these settings have more forms, numbers that were not found are sent again in those.
-    Numbers on a --keep list are left out. Raises GuardStop if the earlier run has sent such a number without a final
-    answer. Raises InputError, StorageError, and the errors of `look`, too.
+    But if these settings have more forms, numbers that were not found are sent again in those. Raises GuardStop if the
+    earlier run asked for a number on a --keep list without a final answer, and the same errors as `prepare`.
     """
+    now_s = time.time()
     keep = read_keep_lists(settings, state_dir)
-    rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
+    campaigns, told = earlier.campaigns, earlier.told
     if told is None:
-        campaigns, told = _seen_in(rows, settings)
-    findings = look(campaigns) if campaigns else NOT_ASKED
+        campaigns, told = _seen_in(earlier.rows, settings)
+    findings = sight.look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
         settings = replace(settings, number_format=told.number_format)  # nothing shows another format
@@ -248,7 +418,7 @@ def prepared_again(
         planned = Forms(settings.rules, tuple(AlsoTry)).planned  # the earlier run may have used any form
     # For numbers that were not found, a report shows only the planned form.
     sure = settings if other_forms or earlier.told else replace(told, also_try=())
-    kept = _Kept(rows, keep.under(settings.rules), other_forms=other_forms)
+    kept = _Kept(earlier.rows, keep.under(settings.rules), other_forms=other_forms)
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
@@ -258,11 +428,10 @@ def prepared_again(
         records = _Records()
         carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
-        reopening = Reopening(store)
-        phases = reopening.reopen(now_s)
+        Reopening(store).reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
         writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
-        waiting, requests = _to_ask(reopening.waiting_numbers(), shape_of, writing)
+        waiting, requests = _to_ask(Reopening(store).waiting_numbers(), shape_of, writing)
         plan = Plan(
             run_id=folder.name,
             host=destination.host,
@@ -283,7 +452,8 @@ def prepared_again(
             keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))
-        yield Prepared(folder, store, plan, earlier.kept, settings, findings, phases)
+        removals = removals_before(folder, plan.host, plan.campaign_ids, now_s)
+        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, Outcomes(store).phases())
 
 
 def _to_ask(
