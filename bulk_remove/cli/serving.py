@@ -31,9 +31,8 @@ from bulk_remove.language import phrase
 from bulk_remove.page.server import serve
 from bulk_remove.page.work import Access
 from bulk_remove.run.folders import make_private
-from bulk_remove.simulator.api import Operation, Rules
-from bulk_remove.simulator.faults import Faults
-from bulk_remove.simulator.server import Ready, SimulatorOptions
+from bulk_remove.simulator.api import Faults, Operation, Rules
+from bulk_remove.simulator.server import Simulator, SimulatorOptions
 from bulk_remove.simulator.server import serve as serve_simulator
 from bulk_remove.simulator.world import Habits
 
@@ -160,16 +159,20 @@ def _rates(pairs: Sequence[str]) -> dict[str, Any]:
     return rates
 
 
-def _announce(ready: Ready) -> None:
-    try_it = phrase("bulk-remove check --url {url} --user {user} -c 00001", url=ready.url, user=ready.user)
+def _announce(ready: Simulator) -> None:
+    try_it = phrase("bulk-remove check --url {url} --user {user} -c 00001", url=ready.url, user=ready.rules.user)
     click.echo(
         phrase(
             "Serving on {url} as user {user!r}, password {password!r}. Stop with Ctrl-C.",
             url=ready.url,
-            user=ready.user,
-            password=ready.password,
+            user=ready.rules.user,
+            password=ready.rules.password,
         )
     )
     click.echo(
-        phrase("In another terminal: BULK_REMOVE_PASSWORD={password} {try_it}", password=ready.password, try_it=try_it)
+        phrase(
+            "In another terminal: BULK_REMOVE_PASSWORD={password} {try_it}",
+            password=ready.rules.password,
+            try_it=try_it,
+        )
     )

@@ -274,36 +274,32 @@ class Outlet(io.TextIOBase):
         """The stream's encoding, which decides about drawing characters."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
-    @property
-    def _open(self) -> IO[str] | None:
-        return None if self._stream is None or self._stream.closed else self._stream
-
     def isatty(self) -> bool:
         """Whether the stream is a terminal."""
-        return self._open is not None and self._open.isatty()
+        return self._stream is not None and not self._stream.closed and self._stream.isatty()
 
     def fileno(self) -> int:
         """Return the stream's descriptor. Raises OSError if it has none."""
-        if self._open is None:
+        if self._stream is None or self._stream.closed:
             raise io.UnsupportedOperation
-        return self._open.fileno()
+        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         """Write as much as the stream accepts; returns the length of the text."""
-        if (stream := self._open) is not None:
+        if self._stream is not None and not self._stream.closed:
             try:
-                stream.write(text)
+                self._stream.write(text)
             except OSError:
-                self._give_up(stream)
+                self._give_up(self._stream)
         return len(text)
 
     def flush(self) -> None:
         """Pass on the written text."""
-        if (stream := self._open) is not None:
+        if self._stream is not None and not self._stream.closed:
             try:
-                stream.flush()
+                self._stream.flush()
             except OSError:
-                self._give_up(stream)
+                self._give_up(self._stream)
 
     def _give_up(self, stream: IO[str]) -> None:
         """Stop writing, and discard the text that the stream still holds."""

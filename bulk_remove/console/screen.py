@@ -568,16 +568,15 @@ def _console(stream: IO[str] | None) -> Console:
 def _print(console: Console, text: Text, end: str = "\n") -> None:
     """Print a text, broken between words and indented: a terminal would break it inside words."""
     if console.is_terminal:
-        text = Text("\n").join(_broken(line, console.width) for line in text.split("\n", allow_blank=True))
+        lines = []
+        for line in text.split("\n", allow_blank=True):
+            indent = len(line.plain) - len(line.plain.lstrip()) + _CONTINUED
+            parts = line.divide([*_breaks(line.plain, console.width, indent)])
+            for part in parts[:-1]:
+                part.rstrip()
+            lines.append(Text(f"\n{' ' * indent}").join(parts))
+        text = Text("\n").join(lines)
     console.print(text, end=end)
-
-
-def _broken(line: Text, width: int) -> Text:
-    indent = len(line.plain) - len(line.plain.lstrip()) + _CONTINUED
-    parts = line.divide([*_breaks(line.plain, width, indent)])
-    for part in parts[:-1]:
-        part.rstrip()
-    return Text(f"\n{' ' * indent}").join(parts)
 
 
 def _breaks(text: str, width: int, indent: int) -> Iterator[int]:

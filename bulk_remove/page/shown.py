@@ -220,6 +220,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     for phase, count in now.phases.items():
         by_status[status_of(phase)] += count
     share = now.settled * 100 // total if total else 100
+    heading = "The removal is paused" if work.paused else "Numbers are being removed"
     sentence = translated(_going(work))
     figures = {
         "removed": by_status[Status.REMOVED],
@@ -231,7 +232,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     shown |= {
         "percent": share,
         "title": say("{share} % done", share=share),
-        "heading": translated(_heading(work)),
+        "heading": translated("The removal is being stopped" if work.ending else heading),
         "spoken": sentence
         if work.paused or work.ending
         else say("at least {share} % done", share=share // _TENTHS * _TENTHS),
@@ -246,12 +247,6 @@ def progress_shown(work: Work) -> dict[str, Any]:
         "canary": translated(_canary(work)),
     }
     return shown
-
-
-def _heading(work: Work) -> str:
-    if work.ending:
-        return "The removal is being stopped"
-    return "The removal is paused" if work.paused else "Numbers are being removed"
 
 
 def _canary(work: Work) -> str:
@@ -343,7 +338,13 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
             counted(summary["rows"], "{count:,} row", "{count:,} rows"),
             counted(summary["numbers"], "{count:,} different number", "{count:,} different numbers"),
         ),
-        "counted": [*_again(summary), *(_proof(each).sentence() for each in summary["records_by_campaign"])],
+        "counted": [
+            *([removed_again_told(summary["removed_again"])] if summary.get("removed_again") else ()),
+            *(
+                Proof(**{each.name: counts[each.name] for each in fields(Proof)}).sentence()
+                for counts in summary["records_by_campaign"]
+            ),
+        ],
         "advice": [each.sentence for each in advice if not (ending in HELD_BACK and " resume " in each.command)],
         "unasked": len(summary["unasked_removals"]),
     }
@@ -356,11 +357,6 @@ def _why(run: PastRun, done: Done | None) -> str:
     if done.sent.fault is not None:
         return error_of(done.sent.fault, ", ".join(run.campaigns)).sentence
     return done.sent.guard.sentence if done.sent.guard else ""
-
-
-def _again(summary: Mapping[str, Any]) -> Iterator[str]:
-    if again := summary.get("removed_again"):
-        yield removed_again_told(again)
 
 
 def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
@@ -391,10 +387,6 @@ def _rows(counts: Counter[Status], empty: int, left_out: int) -> Sequence[tuple[
         (Status.INVALID, left_out, "left out, as asked: never sent"),
     ]
     return [(status, count, ours(meaning), colours.get(status, "info")) for status, count, meaning in told if count]
-
-
-def _proof(counts: Mapping[str, Any]) -> Proof:
-    return Proof(**{each.name: counts[each.name] for each in fields(Proof)})
 
 
 def _summary_of(run: PastRun) -> Mapping[str, Any] | None:

@@ -3,7 +3,7 @@
 `source` finds the files that a name means, reads each once before anything is parsed, and copies packed and piped
 input. `table` finds the delimiter, the header and the phone column. `csv` opens a file by its kind and reads text
 files, with `text` for their encoding. `workbook` starts another process, `workbook_child`, to read workbooks. That
-process has a reader for each kind (`xlsx`, `xlsb`, `xls`, `ods`), and `cells` turns cells into text.
+process has a reader for each kind (`xlsx`, `xls`, `ods`), and `cells` has what these share.
 
 A name of this package is loaded when it is first used: the other process needs few of them, and pandas takes half a
 second.

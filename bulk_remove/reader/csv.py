@@ -15,22 +15,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
+from bulk_remove.core.columns import CutCode, is_cut_off, is_report_header, may_be_number
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import counted, phrase
 from bulk_remove.reader.source import TEXT_KINDS, LookedOver, SetAside, find_files, look_over, nothing_to_read, take
 from bulk_remove.reader.table import (
+    TITLE_ROWS,
     Cut,
     ReadOptions,
     Table,
     best,
     block_of,
-    check_is_list,
     find_heading,
     first_rows,
     is_blank,
+    own_report,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 from bulk_remove.reader.workbook import WorkbookProcess, open_workbook
@@ -223,7 +224,8 @@ def _open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     """Detect the format of the file and choose its column."""
     text = without_separator_line(decoded(looked_over, options.encoding))
     cuts = first_rows(text, options.delimiter)
-    check_is_list(looked_over.file, cuts[0], options)
+    if not options.own_report and any(is_report_header(cells) for _, cells in cuts[0].rows[:TITLE_ROWS]):
+        raise own_report(looked_over.file)
     try:
         heading = find_heading(looked_over.name, cuts, options)
     except InputError:

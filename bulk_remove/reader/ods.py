@@ -6,7 +6,8 @@ a spreadsheet program allows.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from bulk_remove.core.cell_formats import shown_instead
 from bulk_remove.reader.cells import (
@@ -16,16 +17,18 @@ from bulk_remove.reader.cells import (
     Area,
     Cell,
     DamagedError,
+    Events,
     Layout,
     Odd,
+    Package,
     Row,
     Sheet,
+    SheetPlace,
     error_cell,
     is_blank,
     picked,
     written_date,
 )
-from bulk_remove.reader.package import Events, Package, SheetPlace
 
 _NUMBERS = {"float", "percentage", "currency"}
 _NOT_TEXT = {"annotation", "note", "ruby-text"}
@@ -44,11 +47,11 @@ def sheets_of_ods(package: Package, sampled_rows: int) -> list[Sheet]:
     content = _Content(None, Layout(), sampled_rows)
     for _ in content.rows(package, None):
         pass
-    return [Sheet(name, hidden, _reader(part, package), first) for (name, hidden, part), first in content.sheets]
+    return [Sheet(name, hidden, partial(_rows, package, part), first) for (name, hidden, part), first in content.sheets]
 
 
-def _reader(part: str, package: Package) -> Callable[[Sequence[int] | None, Layout], Iterator[Row]]:
-    return lambda columns, layout: _Content(part, layout).rows(package, columns)
+def _rows(package: Package, part: str, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+    return _Content(part, layout).rows(package, columns)
 
 
 class _Content:

@@ -23,7 +23,6 @@ from bulk_remove.core.columns import (
     find_campaign_column,
     find_condition_column,
     fold,
-    is_report_header,
     is_title,
     is_whole_number,
     made_up_name,
@@ -350,12 +349,6 @@ def _cut(start: str, delimiter: str) -> Cut:
 
 _DATE = re.compile(r"\s*(\d{4}[-./]\d{2}[-./]\d{2}|\d{2}[-./]\d{2}[-./]\d{4})\s*")
 _POSITION = re.compile(r"[1-9][0-9]{0,4}")
-
-
-def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
-    """Raise OwnReportError if one of the first rows is the header of a report: its numbers were removed."""
-    if not options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
-        raise own_report(path)
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:

@@ -22,7 +22,6 @@ from bulk_remove.errors import InputError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.reader.source import READ_BYTES, LookedOver
 
-_UTF8 = frozenset({"utf-8", "utf-8-sig"})
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"""("?)sep=([\t !#-/:-@\[-`{-~])\1(\r\n|\r|\n|\Z)""", re.IGNORECASE)
 _SEPARATOR_LINE_CHARACTERS = 9
@@ -43,7 +42,7 @@ class TextFile:
     @property
     def is_utf8(self) -> bool:
         """Whether its bytes are those of UTF-8."""
-        return self.encoding in _UTF8
+        return self.encoding in {"utf-8", "utf-8-sig"}
 
     @contextmanager
     def characters(self) -> Iterator[io.TextIOWrapper]:
@@ -64,7 +63,7 @@ class TextFile:
         with self._checked() as file:
             end = file.seek(0, 2)
             file.seek(max(0, end - _LAST_BYTES) & ~3)  # a whole character in UTF-32
-            tail = file.read().decode("utf-8" if self.encoding in _UTF8 else self.encoding, errors="replace")
+            tail = file.read().decode("utf-8" if self.is_utf8 else self.encoding, errors="replace")
         return re.split(r"[\r\n]", tail.removeprefix(_BOM))[-1]
 
     @contextmanager
@@ -132,18 +131,16 @@ class Census:
 
     def encoding(self) -> str | None:
         """Return the encoding in which these bytes are words, None if there is none or more than one."""
-        if not self.all or self._looks_like_utf8():
+        if not self.all:
             return None
+        runs: list[bytes] = _HIGH_RUN.findall(self.sample)
+        if 2 * sum(run.decode(errors="ignore").encode() == run for run in runs) >= len(runs):
+            return None  # mostly well-formed UTF-8: it is damaged UTF-8
         letters = {encoding: self._polish_letters(encoding) for encoding in _POLISH_ENCODINGS}
         best = max(letters, key=lambda encoding: letters[encoding])  # the first of equals; cp1250 comes first
         if letters[best] >= 0:
             return best
         return self._of_another_language() or _of_another_script(self.sample)
-
-    def _looks_like_utf8(self) -> bool:
-        """Whether the non-ASCII bytes are mostly well-formed UTF-8: then it is damaged UTF-8."""
-        runs: list[bytes] = _HIGH_RUN.findall(self.sample)
-        return 2 * sum(run.decode(errors="ignore").encode() == run for run in runs) >= len(runs)
 
     def _decoded(self, encoding: str) -> dict[int, str] | None:
         """Return the character of each byte, None if some byte has none or a control character."""
@@ -253,8 +250,12 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
 
 
 def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
-    encoding = _known(wanted)
-    if encoding is None or encoding in _NOT_OF_FILES:
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=wanted).close()  # refuses codecs that give no text
+        encoding = codecs.lookup(wanted).name
+    except (LookupError, ValueError):
+        encoding = ""
+    if not encoding or encoding in _NOT_OF_FILES:
         raise UsageError(
             "There is no text encoding '{name}'.",
             "Name one that Python knows, for example --encoding cp1250.",
@@ -272,15 +273,6 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
             encoding=encoding,
         )
     return _checked(looked_over, encoding, ())
-
-
-def _known(encoding: str) -> str | None:
-    """Return Python's own name of a text encoding, None if Python has no such encoding."""
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs that give no text
-        return codecs.lookup(encoding).name
-    except (LookupError, ValueError):
-        return None
 
 
 def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> TextFile:

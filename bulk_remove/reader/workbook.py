@@ -35,90 +35,74 @@ from bulk_remove.reader.table import (
     ReadOptions,
     Table,
     block_of,
-    check_is_list,
     find_heading,
+    own_report,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSheet:
-    """A sheet whose phone column is certain; `place` is its index among all sheets."""
-
-    place: int
-    name: str
-    hidden: bool
-    heading: Heading
-    notes: tuple[str, ...] = ()
-
-
 _WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
-_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: (name, whether hidden)
-
-
-def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    """Return the wanted sheet, or the one visible sheet with a certain phone column."""
-    choice = _Choice(path, workbook, sheets, options)
-    return choice.only() if options.sheet is None else choice.named(options.sheet)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The sheets of an open workbook, from which one is chosen."""
+    """The sheets of an open workbook, from which one is chosen; each is given by its index among all of them."""
 
     path: str
     workbook: "WorkbookProcess"
-    sheets: _Sheets
+    sheets: Sequence[tuple[str, bool]]  # those that can hold rows: (name, whether hidden)
     options: ReadOptions
 
-    def named(self, wanted: str) -> FoundSheet:
-        """Return the sheet of that name or position, and notes about other sheets with phone numbers."""
+    def named(self, wanted: str) -> tuple[int, Heading, list[str]]:
+        """Return the sheet of that name or position, its heading, and notes about other sheets with phone numbers."""
         place = self._place_of(wanted)
-        found = self._candidate(place)
-        if found is None:
+        name, hidden = self.sheets[place]
+        shown = harmless(name)
+        heading = self._heading_of(place)
+        if heading is None:
             raise InputError(
                 "{path}, sheet '{name}' holds no text.",
                 "Its sheets are {listed}.",
                 path=self.path,
-                name=harmless(self.sheets[place][0]),
+                name=shown,
                 listed=self._listed(),
             )
-        shown = harmless(found.name)
-        notes = [phrase("Sheet '{name}' is hidden.", name=shown)] if found.hidden else []
-        for place, (name, _) in enumerate(self.sheets):
-            if place == found.place:
+        notes: list[str] = [phrase("Sheet '{name}' is hidden.", name=shown)] if hidden else []
+        for other, (name, _) in enumerate(self.sheets):
+            if other == place:
                 continue
             try:
-                rows = [cells for _, cells in self.workbook.sample(place)]
+                rows = [cells for _, cells in self.workbook.sample(other)]
             except InputError:  # this sheet is not wanted, and may be damaged
                 continue
             if rows and not is_report_header(rows[0]) and self._has_phones(rows):
                 told = "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet."
                 notes.append(phrase(told, name=harmless(name), found=shown))
-        return replace(found, notes=tuple(notes))
+        return place, heading, notes
 
-    def only(self) -> FoundSheet:
-        """Return the one visible sheet whose phone column is certain."""
-        certain: list[FoundSheet] = []
+    def only(self) -> tuple[int, Heading, list[str]]:
+        """Return the one visible sheet whose phone column is certain, its heading, and notes about the others."""
+        certain: dict[int, Heading] = {}
         refused: dict[int, InputError] = {}
         for place in range(len(self.sheets)):
             try:
-                found = self._candidate(place)
+                heading = self._heading_of(place)
             except InputError as error:
                 refused[place] = error
             else:
-                certain += [found] if found else []
-        if len(certain) == 1 and not certain[0].hidden:
-            if says_keep(certain[0].name) and not self.options.to_keep:
+                certain |= {place: heading} if heading else {}
+        if len(certain) == 1 and not self.sheets[(place := next(iter(certain)))][1]:
+            name = self.sheets[place][0]
+            if says_keep(name) and not self.options.to_keep:
                 raise InputError(
                     "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
                     "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with "
                     "--keep.",
                     path=self.path,
-                    name=harmless(certain[0].name),
+                    name=harmless(name),
                 )
-            return replace(certain[0], notes=tuple(self._passed_over(certain[0], refused)))
+            return place, certain[place], [*self._passed_over(name, refused)]
         reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
         if not certain and (reports or len(refused) == 1):
             raise next(iter(reports or refused.values()))
@@ -129,10 +113,10 @@ class _Choice:
             "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
             _WHICH,
             path=self.path,
-            listed=self._listed([found.name for found in certain]),
+            listed=self._listed([self.sheets[place][0] for place in certain]),
         )
 
-    def _passed_over(self, found: FoundSheet, refused: Mapping[int, InputError]) -> Iterator[str]:
+    def _passed_over(self, found: str, refused: Mapping[int, InputError]) -> Iterator[str]:
         """Yield a note about each skipped sheet with phone numbers, unless its name says to remove them."""
         for place, error in refused.items():
             name = harmless(self.sheets[place][0])
@@ -146,9 +130,9 @@ class _Choice:
                     "too, and its name says that they are to be removed; the sheets are {listed}.",
                     _WHICH,
                     path=self.path,
-                    found=harmless(found.name),
+                    found=harmless(found),
                     name=name,
-                    listed=self._listed([found.name]),
+                    listed=self._listed([found]),
                 )
             if self._has_phones(rows):
                 told = "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain."
@@ -180,16 +164,16 @@ class _Choice:
             sheet=harmless(small[close[0]]) if close else "",
         )
 
-    def _candidate(self, place: int) -> FoundSheet | None:
-        """Return the sheet with its column, None if it is blank. Raises InputError if no column is certain."""
+    def _heading_of(self, place: int) -> Heading | None:
+        """Return the heading of a sheet, None if it is blank. Raises InputError if no column is certain."""
         first = self.workbook.sample(place)
         if not first:
             return None
-        name, hidden = self.sheets[place]
         cut = Cut("", tuple(first))
-        check_is_list(self.path, cut, self.options)
-        where = phrase("{path}, sheet '{name}'", path=self.path, name=harmless(name))
-        return FoundSheet(place, name, hidden, find_heading(where, [cut], self.options))
+        if not self.options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
+            raise own_report(self.path)
+        where = phrase("{path}, sheet '{name}'", path=self.path, name=harmless(self.sheets[place][0]))
+        return find_heading(where, [cut], self.options)
 
     def _listed(self, certain: Sequence[str] = ()) -> Phrase:
         return joined(
@@ -249,7 +233,7 @@ class WorkbookProcess:
             raise InputError(
                 "{path} cannot be read: no process could be started for it ({problem}).",
                 _AS_CSV,
-                path=self._path,
+                path=self._given.path,
                 problem=problem,
             ) from None
         self._requests = cast("BinaryIO", self._process.stdin)
@@ -268,10 +252,6 @@ class WorkbookProcess:
             self._requests.close()
         self._answers.close()
         self._process.wait()
-
-    @property
-    def _path(self) -> str:
-        return self._given.path
 
     def open(self, file: BinaryIO) -> list[tuple[str, bool]]:
         """Send the workbook and return the names of its sheets, and whether each is hidden."""
@@ -328,13 +308,13 @@ class WorkbookProcess:
         if self._took_too_long:
             sentence = phrase(
                 "{path} takes more than {seconds} seconds to read; a list of numbers does not.",
-                path=self._path,
+                path=self._given.path,
                 seconds=self._given.most_seconds,
             )
         else:
             sentence = phrase(
                 "{path} cannot be read: the process that was reading it failed ({code}).",
-                path=self._path,
+                path=self._given.path,
                 code=code,
             )
         return InputError(sentence, _AS_CSV)
@@ -347,33 +327,29 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
         size_bytes = file.seek(0, 2)
         file.seek(0)
         with WorkbookProcess(looked_over.name, looked_over.kind, size_bytes) as workbook:
-            found = find_sheet(looked_over.name, workbook, workbook.open(file), options)
-            wanted = _wanted(found, options)
+            sheets = workbook.open(file)
+            choice = _Choice(looked_over.name, workbook, sheets, options)
+            place, heading, notes = choice.only() if options.sheet is None else choice.named(options.sheet)
+            wanted = WantedCells(
+                sheet=place,
+                header_row=heading.row,
+                column=heading.column.index,
+                campaign=heading.campaign,
+                code=heading.code,
+                beside=(*heading.beside, _beside_phones(heading.column.index)),
+                keep=options.keep_columns,
+                block_rows=options.block_rows,
+            )
             rows.fill(looked_over.name, workbook.read(wanted), MOST_BYTES)
             result = workbook.result
         looked_over.check_unchanged(file)
-    heading = found.heading
     source = heading.source(
         looked_over,
-        (*heading.notes, *found.notes, *map(unpacked, result["notes"])),
-        sheet=found.name,
+        (*heading.notes, *notes, *map(unpacked, result["notes"])),
+        sheet=sheets[place][0],
         header=heading.names + ("",) * (result["width"] - len(heading.names)),
     )
     return _Workbook(source, rows, looked_over)
-
-
-def _wanted(found: FoundSheet, options: ReadOptions) -> WantedCells:
-    heading = found.heading
-    return WantedCells(
-        sheet=found.place,
-        header_row=heading.row,
-        column=heading.column.index,
-        campaign=heading.campaign,
-        code=heading.code,
-        beside=(*heading.beside, _beside_phones(heading.column.index)),
-        keep=options.keep_columns,
-        block_rows=options.block_rows,
-    )
 
 
 def _beside_phones(phone: int) -> int:

@@ -30,20 +30,21 @@ from bulk_remove.reader.cells import (
     GivenWorkbook,
     Layout,
     Odd,
+    Package,
     ProtectedError,
     Row,
     Sheet,
     WantedCells,
     campaign_text,
     cell_text,
+    expands_too_far,
+    most_expanded_bytes,
     phone_text,
     phone_texts,
     picked,
 )
 from bulk_remove.reader.ods import sheets_of_ods
-from bulk_remove.reader.package import Package, expands_too_far, most_expanded_bytes
-from bulk_remove.reader.xls import sheets_of_xls
-from bulk_remove.reader.xlsb import sheets_of_xlsb
+from bulk_remove.reader.xls import sheets_of_xls, sheets_of_xlsb
 from bulk_remove.reader.xlsx import sheets_of_xlsx
 
 _LOOKED_AT_BYTES = 4096
@@ -159,6 +160,22 @@ def _elsewhere(start: bytes) -> str:
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib.error)
 """Raised for impossible numbers, positions and sizes in a file."""
+_REFUSALS = (
+    (
+        ProtectedError,
+        "{path} is protected with a password.",
+        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+    ),
+    (
+        MemoryError,
+        "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
+        "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
+    ),
+)
+_DAMAGED = (
+    "{path} is damaged, or not a workbook.",
+    "Check that it was copied completely; if so, open it in Excel and save it again as .xlsx.",
+)
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
 """The rows, and cells, of a sample for choosing the column: each cell takes microseconds to judge."""
 _MORE_SECONDS = 5  # after these the system ends this process, in case the parent no longer can
@@ -188,32 +205,11 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
                 raise expands_too_far(given.path, most_bytes)
             yield frame
     except InputError as error:
-        yield _refusal(error)
-    except ProtectedError:
-        yield _refusal(
-            InputError(
-                "{path} is protected with a password.",
-                "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
-                path=given.path,
-            )
-        )
-    except (DamagedError, *_DAMAGE):
-        yield _refusal(
-            InputError(
-                "{path} is damaged, or not a workbook.",
-                "Check that it was copied completely; if so, open it in Excel and save it again as .xlsx.",
-                path=given.path,
-            )
-        )
-    except MemoryError:
-        yield _refusal(
-            InputError(
-                "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
-                "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
-                path=given.path,
-                size=given.most_bytes >> 20,
-            )
-        )
+        yield _frame({"sentence": packed(error.sentence), "hint": packed(error.hint)})
+    except (ProtectedError, DamagedError, MemoryError, *_DAMAGE) as error:
+        sentence, hint = next((texts for kind, *texts in _REFUSALS if isinstance(error, kind)), _DAMAGED)
+        told = InputError(sentence, hint, path=given.path, size=given.most_bytes >> 20)
+        yield _frame({"sentence": packed(told.sentence), "hint": packed(told.hint)})
 
 
 def _limit(given: GivenWorkbook) -> None:
@@ -246,10 +242,6 @@ def _answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[Any]:
 def _frame(answer: Any) -> bytes:
     text = orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS)
     return FRAME.pack(len(text)) + text
-
-
-def _refusal(error: InputError) -> bytes:
-    return _frame({"sentence": packed(error.sentence), "hint": packed(error.hint)})
 
 
 def _sample(rows: Sequence[Row]) -> list[tuple[int, list[str]]]:

@@ -1,27 +1,36 @@
-"""Reads .xls: records of BIFF8 or BIFF5 in a compound file, [MS-XLS] and [MS-CFB].
+"""Reads workbooks that are records: .xls and .xlsb.
 
-A record has a type and a size of two bytes each. The workbook's own records come first, then those of each sheet. A
-sheet has at most 65,536 rows, so all wanted cells of a sheet are held at once.
+.xls has records of BIFF8 or BIFF5 in a compound file, [MS-XLS] and [MS-CFB]. A record has a type and a size of two
+bytes each. The workbook's own records come first, then those of each sheet. A sheet has at most 65,536 rows, so all
+wanted cells of a sheet are held at once.
+
+.xlsb has the parts of a zip archive as records, [MS-XLSB]. Here, a type has one or two bytes and a size one to four,
+seven bits in each of them.
 """
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from bulk_remove.core.cell_formats import built_in_format, cell_format
+from bulk_remove.core.cell_formats import CellFormat, built_in_format, cell_format
 from bulk_remove.reader.cells import (
+    MOST_COLUMNS,
+    MOST_ROWS,
     NO_RESULT,
     Area,
     Cell,
     DamagedError,
     Formats,
     Layout,
+    Package,
     ProtectedError,
     Row,
     Sheet,
+    SheetPlace,
     error_cell,
     is_blank,
+    picked,
 )
 
 _BOF, _EOF, _CONTINUE, _FILE_PASS, _CODE_PAGE, _FROM_1904 = 0x0809, 0x0A, 0x3C, 0x2F, 0x42, 0x22
@@ -145,13 +154,13 @@ class _Values:
         """Yield the row, column and style of each cell, and the cell."""
         place = row, column, style = struct.unpack_from("<3H", record)
         if kind == _NUMBER:
-            yield place, self._formats.number(float_number(record, 6), style)
+            yield place, self._formats.number(_float_number(record, 6), style)
         elif kind == _COMPACT:
-            yield place, self._formats.number(compact_number(record, 6), style)
+            yield place, self._formats.number(_compact_number(record, 6), style)
         elif kind == _COMPACTS:
             for at in range(4, len(record) - 2, 6):
                 style = int.from_bytes(record[at : at + 2], "little")
-                yield (row, column + at // 6, style), self._formats.number(compact_number(record, at + 2), style)
+                yield (row, column + at // 6, style), self._formats.number(_compact_number(record, at + 2), style)
         elif kind == _SHARED_TEXT:
             yield place, self._formats.text(self._strings[int.from_bytes(record[6:10], "little")], style)
         elif kind in {_TEXT, _RICH_TEXT}:
@@ -159,7 +168,7 @@ class _Values:
         elif kind == _BOOLEAN_OR_ERROR:
             yield place, error_cell(record[6]) if record[7] else bool(record[6])
         elif record[12:14] != _NO_NUMBER:
-            yield place, self._formats.number(float_number(record, 6), style)
+            yield place, self._formats.number(_float_number(record, 6), style)
         else:  # a text follows in its own record
             yield place, (NO_RESULT, bool(record[8]), error_cell(record[8]), "")[record[6]]
 
@@ -274,14 +283,162 @@ def _records(stream: memoryview) -> Iterator[tuple[int, bytes, list[bytes]]]:
             return
 
 
-def float_number(record: bytes, at: int) -> float:
+def _float_number(record: bytes, at: int) -> float:
     """Return the number in eight bytes."""
     (value,) = struct.unpack_from("<d", record, at)
     return float(value)
 
 
-def compact_number(record: bytes, at: int) -> float:
+def _compact_number(record: bytes, at: int) -> float:
     """Return the number in four bytes: the upper half of a float, or a whole number; perhaps times a hundred."""
     (written,) = struct.unpack_from("<i", record, at)
-    value = float(written >> 2) if written & _IS_WHOLE else float_number(struct.pack("<Ii", 0, written & ~3), 0)
+    value = float(written >> 2) if written & _IS_WHOLE else _float_number(struct.pack("<Ii", 0, written & ~3), 0)
     return value / 100 if written & _IS_HUNDREDFOLD else value
+
+
+_BRT_ROW, _BRT_COLUMN, _BRT_MERGED, _BRT_ROWS_END = 0, 60, 176, 146
+_BRT_COMPACT, _BRT_ERROR, _BRT_NUMBER, _BRT_TEXT, _BRT_SHARED_TEXT = 2, 3, 5, 6, 7
+_BRT_FORMULA_TEXT, _BRT_FORMULA_NUMBER, _BRT_FORMULA_ERROR, _BRT_RICH_TEXT = 8, 9, 11, 62
+_BRT_CELLS = {*range(_BRT_COMPACT, _BRT_FORMULA_ERROR + 1), _BRT_RICH_TEXT}
+_BRT_SHEET, _BRT_WORKBOOK, _BRT_STRING = 156, 153, 19
+_BRT_FORMAT, _BRT_STYLE, _BRT_STYLES_BEGIN, _BRT_STYLES_END = 44, 47, 617, 618
+_BRT_ROW_HIDDEN = 0x10  # BrtRowHdr, fDyZero: bit 4 of the byte at 11
+_BRT_COLUMN_HIDDEN = 0x01  # BrtColInfo, fHidden: bit 0 of the byte at 16
+_BRT_STYLE_BITS = 0xFFFFFF
+_BRT_NO_TEXT = 0xFFFFFFFF  # XLNullableWideString
+_BRT_MOST_RECORD_BYTES = 16 << 20
+
+
+def sheets_of_xlsb(package: Package) -> list[Sheet]:
+    """Return the sheets of a workbook."""
+    own = package.ending_with("workbook.bin")
+    styles, strings = (next(iter(package.targets(own, kind).values()), "") for kind in ("/styles", "/sharedStrings"))
+    from_1904 = any(kind == _BRT_WORKBOOK and record[0] & 1 for kind, record in _part_records([package.index(own)]))
+    formats = Formats(_styles_of(package.index(styles)), from_1904)
+    records = _part_records(package.pieces(strings) if strings else ())
+    texts = [_wide(record, 1)[0] for kind, record in records if kind == _BRT_STRING]
+    sheets = package.sheets(own, _sheet_places)
+    return [Sheet(name, hidden, _Part(part, package, formats, texts).rows) for name, hidden, part in sheets]
+
+
+def _sheet_places(workbook: bytes) -> Iterator[SheetPlace]:
+    for kind, record in _part_records([workbook]):
+        if kind == _BRT_SHEET:
+            link, end = _wide(record, 8)
+            yield SheetPlace(_wide(record, end)[0], record[:1] != b"\0", link)
+
+
+def _styles_of(styles: bytes) -> list[CellFormat]:
+    codes: dict[int, str] = {}
+    formats: list[CellFormat] = []
+    inside = False
+    for kind, record in _part_records([styles]):
+        inside = (inside or kind == _BRT_STYLES_BEGIN) and kind != _BRT_STYLES_END
+        if kind == _BRT_FORMAT:
+            codes[int.from_bytes(record[:2], "little")] = _wide(record, 2)[0]
+        elif kind == _BRT_STYLE and inside:
+            number = int.from_bytes(record[2:4], "little")
+            formats.append(cell_format(codes[number]) if number in codes else built_in_format(number))
+    return formats
+
+
+class _Part:
+    """The part of a package that holds a sheet."""
+
+    def __init__(self, part: str, package: Package, formats: Formats, strings: Sequence[str]) -> None:
+        self._part, self._package, self._formats, self._strings = part, package, formats, strings
+
+    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
+        number = 0
+        hidden = False
+        cells: list[Cell] = []
+        for kind, record in _part_records(self._package.pieces(self._part)):
+            if kind in _BRT_CELLS:
+                column = _whole(record, 0)
+                if not number or not len(cells) <= column < MOST_COLUMNS:
+                    raise DamagedError
+                cells += [""] * (column - len(cells))
+                cells.append(self._cell(kind, record, _whole(record, 4) & _BRT_STYLE_BITS))
+            elif kind in {_BRT_ROW, _BRT_ROWS_END}:
+                if not is_blank(cells):
+                    yield number, hidden, picked(cells, columns)
+                cells = []
+                if kind == _BRT_ROW:
+                    if not number <= _whole(record, 0) < MOST_ROWS:
+                        raise DamagedError
+                    number = _whole(record, 0) + 1
+                    hidden = bool(record[11] & _BRT_ROW_HIDDEN) or record[8:10] == b"\0\0"
+            else:
+                _lay_out_part(layout, kind, record)
+        if cells:
+            raise DamagedError
+
+    def _cell(self, kind: int, record: bytes, style: int) -> Cell:
+        if kind == _BRT_COMPACT:
+            return self._formats.number(_compact_number(record, 8), style)
+        if kind in {_BRT_NUMBER, _BRT_FORMULA_NUMBER}:
+            return self._formats.number(_float_number(record, 8), style)
+        if kind == _BRT_SHARED_TEXT:
+            return self._formats.text(self._strings[_whole(record, 8)], style)
+        if kind in {_BRT_TEXT, _BRT_FORMULA_TEXT}:
+            return self._formats.text(_wide(record, 8)[0], style)
+        if kind == _BRT_RICH_TEXT:
+            return self._formats.text(_wide(record, 9)[0], style)
+        return error_cell(record[8]) if kind in {_BRT_ERROR, _BRT_FORMULA_ERROR} else bool(record[8])
+
+
+def _lay_out_part(layout: Layout, kind: int, record: bytes) -> None:
+    if kind == _BRT_COLUMN and (record[16] & _BRT_COLUMN_HIDDEN or not _whole(record, 8)):
+        first, last = struct.unpack_from("<II", record)
+        layout.hidden_columns.append(range(first, last + 1))
+    elif kind == _BRT_MERGED:
+        top, bottom, left, right = struct.unpack_from("<4I", record)
+        layout.merged.append(Area(top + 1, bottom + 1, left, right))
+
+
+def _part_records(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    tail = b""
+    for piece in pieces:
+        text = tail + piece
+        at = 0
+        while (header := _header(text, at)) and header[2] <= len(text):
+            kind, start, at = header
+            yield kind, text[start:at]
+        tail = text[at:]
+        if len(tail) > _BRT_MOST_RECORD_BYTES:
+            raise DamagedError
+    if tail:
+        raise DamagedError
+
+
+def _header(text: bytes, at: int) -> tuple[int, int, int] | None:
+    """Return a record's type, and the beginning and end of its content; None if its header is cut off."""
+    found = []
+    for most_bytes in (2, 4):
+        value = 0
+        for place in range(most_bytes):
+            if at >= len(text):
+                return None
+            value |= (text[at] & 0x7F) << (7 * place)
+            at += 1
+            if not text[at - 1] & 0x80:
+                break
+        found.append(value)
+    kind, size = found
+    return kind, at, at + size
+
+
+def _whole(record: bytes, at: int) -> int:
+    return int(struct.unpack_from("<I", record, at)[0])
+
+
+def _wide(record: bytes, at: int) -> tuple[str, int]:
+    """Return a text, which may be missing, and where it ends."""
+    characters = _whole(record, at)
+    if characters == _BRT_NO_TEXT:
+        return "", at + 4
+    end = at + 4 + 2 * characters
+    if end > len(record):
+        raise DamagedError
+    return record[at + 4 : end].decode("utf-16-le", "replace"), end

@@ -18,16 +18,19 @@ from bulk_remove.reader.cells import (
     Area,
     Cell,
     DamagedError,
+    Events,
     Formats,
     Layout,
+    Package,
     Row,
     Sheet,
+    SheetPlace,
+    elements,
     error_cell,
     is_blank,
     picked,
     written_date,
 )
-from bulk_remove.reader.package import Events, Package, SheetPlace, elements
 
 _LONGEST_PROLOG = 1 << 20
 _OTHER_ENCODING = re.compile(rb"[^<]*<\?[^<>]*\bencoding=[\"'](?!utf-?8[\"'])", re.IGNORECASE)

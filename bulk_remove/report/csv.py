@@ -296,37 +296,33 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
 
 
 def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
-    """Return for each row the text before its record ids, from the campaign on, and the text after them."""
+    """Return for each row the text before its record ids, from the campaign on, and the text after them.
+
+    Endless where all rows have one text.
+    """
     states, campaigns = block.states, block.campaigns
-    before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
+    before, after = [], []
+    for state in states.kinds:
+        detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
+        answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
+        before.append(f"{_status(state).value},{state.removed},")
+        after.append(f",{state.attempts},{state.busy_rounds},{_cell(detail)},{answered},")
+    is_one = len(states.kinds) == 1
+    middle: Iterable[str]
     if campaigns.count(campaigns[0]) == len(campaigns):
-        campaign = _cell(campaigns[0])
-        middle = _each([f"{campaign},{text}" for text in before], states.which)
+        before = [f"{_cell(campaigns[0])},{text}" for text in before]
+        middle = repeat(before[0]) if is_one else map(before.__getitem__, states.which)
     else:
         middle = [f"{name},{before[kind]}" for name, kind in zip(_cells(campaigns), states.which, strict=True)]
     if not block.duplicate_of:
-        return middle, _each([f"{text}\r\n" for text in after], states.which)
+        after = [f"{text}\r\n" for text in after]
+        return middle, repeat(after[0]) if is_one else map(after.__getitem__, states.which)
     duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
     return middle, [f"{after[kind]}{place}\r\n" for kind, place in zip(states.which, duplicates, strict=True)]
 
 
-def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
-    """Return for each row the text of its kind; endless if all rows are of one kind."""
-    return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
-
-
 def _status(state: NumberState) -> Status:
     return unsent_status(state.detail) if state.phase == NO_NUMBER else status_of(state.phase)
-
-
-def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
-    """Return the text before and after the record ids: status and removed_records, attempts to answered_at."""
-    detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
-    answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
-    return (
-        f"{_status(state).value},{state.removed},",
-        f",{state.attempts},{state.busy_rounds},{_cell(detail)},{answered},",
-    )
 
 
 def _ids(ids: Sequence[Ids] | None) -> Iterable[int | str]:

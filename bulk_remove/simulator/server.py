@@ -22,8 +22,21 @@ import orjson
 from aiohttp import web
 
 from bulk_remove.simulator import api as answers
-from bulk_remove.simulator.api import Answer, Asked, LongLine, RawBrackets, Rules, act, read_query, route
-from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
+from bulk_remove.simulator.api import (
+    REFUSED_LATE,
+    Answer,
+    Asked,
+    Faults,
+    FaultSource,
+    LongLine,
+    RawBrackets,
+    Rules,
+    SimulatedFault,
+    act,
+    faults_named,
+    read_query,
+    route,
+)
 from bulk_remove.simulator.world import (
     Campaign,
     Habits,
@@ -228,14 +241,12 @@ class Simulator:
 
     def _acted(self, asked: Asked, fault: SimulatedFault | None, source: FaultSource) -> _Outcome:
         now_s = self._clock.now()
-        if fault is SimulatedFault.REFUSED_MIDWAY:
-            asked = _first_half(asked)
+        if fault is SimulatedFault.REFUSED_MIDWAY:  # the first half of the numbers, rounded up
+            numbers = asked.query.numbers
+            asked = replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
         done = act(asked, self.world, self.rules, now_s)
         if isinstance(done, Removal):
-            removal = done
-            answer = answers.answer_of(
-                answers.reshaped(answers.reply_of(done), fault, source.random), fault, source.random
-            )
+            removal, answer = done, answers.answer_of(done, fault, source.random)
         else:
             removal, answer = None, done
             fault = None if fault in _RESHAPING else fault
@@ -274,12 +285,6 @@ class Simulator:
         count = self._on_connection.get(request.transport, 0) + 1
         self._on_connection[request.transport] = count
         return count >= self.rules.requests_per_connection
-
-
-def _first_half(asked: Asked) -> Asked:
-    """Return a request for the first half of the numbers, rounded up."""
-    numbers = asked.query.numbers
-    return replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
 
 
 async def _cut_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
@@ -340,15 +345,6 @@ class SimulatorOptions:
     audit_path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """How to use the server once it listens."""
-
-    url: str
-    user: str
-    password: str
-
-
 @asynccontextmanager
 async def running(
     world: World,
@@ -381,9 +377,24 @@ async def running(
             await simulator.abandon()
 
 
-def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
+def serve(options: SimulatorOptions, ready: Callable[[Simulator], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. Only in the main thread."""
-    asyncio.run(_serve(options, ready))
+
+    async def served() -> None:
+        stop = asyncio.Event()
+        with _stopped_by_signals(asyncio.get_running_loop(), stop):
+            async with running(
+                world_of(options),
+                options.faults,
+                options.rules,
+                audit_path=options.audit_path,
+                host=options.host,
+                port=options.port,
+            ) as simulator:
+                ready(simulator)
+                await stop.wait()
+
+    asyncio.run(served())
 
 
 def world_of(options: SimulatorOptions) -> World:
@@ -397,22 +408,6 @@ def world_of(options: SimulatorOptions) -> World:
         ListedCampaign(campaign, records_of(numbers, options.habits)) for campaign in options.campaigns
     ]
     return World(campaigns)
-
-
-async def _serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
-    stop = asyncio.Event()
-    rules = options.rules
-    with _stopped_by_signals(asyncio.get_running_loop(), stop):
-        async with running(
-            world_of(options),
-            options.faults,
-            rules,
-            audit_path=options.audit_path,
-            host=options.host,
-            port=options.port,
-        ) as simulator:
-            ready(Ready(simulator.url, rules.user, rules.password))
-            await stop.wait()
 
 
 @contextmanager

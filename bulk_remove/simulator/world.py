@@ -226,13 +226,6 @@ _PAGE_BYTES = 512
 _FIRST_LISTED = 500_000_000
 
 
-class _Held(NamedTuple):
-    """A record in a call."""
-
-    record_id: int
-    free_at_s: float
-
-
 _Ids = tuple[tuple[int, ...], tuple[int, ...]]  # the record ids of one number: removed ones, ones in a call
 
 _NONE: _Ids = ((), ())
@@ -271,7 +264,7 @@ class OnDemandCampaign:
         self._removed = 0
         self._last_id = 0
         self._asked = HeldNumbers()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, tuple[int, float]] = {}  # the record in a call, and when it is free
 
     @property
     def records_count(self) -> int:
@@ -304,26 +297,24 @@ class OnDemandCampaign:
 
     def _first_time(self, number: str, now_s: float) -> _Ids:
         fate = self._habits.fate(number) if self._drawn else PLAIN_FATE
-        if self._habits.written(number) != number:
-            return _NONE
-        if not fate.exists:
+        if not fate.exists or self._habits.written(number) != number:
             return _NONE
         first = self._last_id + 1
         self._last_id += fate.records
         ids = (first,) if fate.records == 1 else tuple(range(first, first + fate.records))
         if not fate.busy_for_s:
             return ids, ()
-        self._held[number] = _Held(first, now_s + fate.busy_for_s)
+        self._held[number] = first, now_s + fate.busy_for_s
         return ids[1:], (first,)
 
     def _again(self, number: str, now_s: float) -> _Ids:
-        held = self._held.get(number)
-        if held is None:
+        if number not in self._held:
             return _NONE
-        if now_s < held.free_at_s:
-            return (), (held.record_id,)
+        record_id, free_at_s = self._held[number]
+        if now_s < free_at_s:
+            return (), (record_id,)
         del self._held[number]
-        return (held.record_id,), ()
+        return (record_id,), ()
 
 
 Campaign = ListedCampaign | OnDemandCampaign

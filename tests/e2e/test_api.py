@@ -45,8 +45,7 @@ from bulk_remove.reader import open_tables
 from bulk_remove.run.again import close_run
 from bulk_remove.run.finish import finish
 from bulk_remove.settings import SETTINGS as TABLE
-from bulk_remove.simulator.api import Operation, Rules
-from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.api import Faults, Operation, Rules, SimulatedFault
 from bulk_remove.simulator.server import running
 from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 

@@ -28,8 +28,7 @@ from bulk_remove import (
     resume,
 )
 from bulk_remove.run.finish import finish
-from bulk_remove.simulator.api import DEMO_PASSWORD
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.api import DEMO_PASSWORD, Faults
 from bulk_remove.simulator.server import Simulator, read_audit, running
 from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 from tests.support.processes import Running, environment, report_of, simulator

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from bulk_remove import Server, Settings, remove_files
 from bulk_remove.core.lifecycle import AT_LEAST
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.api import Faults, Rules
 from bulk_remove.simulator.server import running
 from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 

@@ -11,7 +11,7 @@ from bulk_remove import Server, Settings, remove_files
 from bulk_remove.core.lifecycle import AT_LEAST
 from bulk_remove.core.throttle import Level
 from bulk_remove.run.finish import Finished
-from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.api import Faults, SimulatedFault
 from bulk_remove.simulator.server import Simulator, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 

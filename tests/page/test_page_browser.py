@@ -15,7 +15,7 @@ from bulk_remove.page.server import Site, serving
 from bulk_remove.page.work import Access, Stage
 from bulk_remove.run.folders import run_folders
 from bulk_remove.settings import Address, Login, Settings
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.api import Faults
 from bulk_remove.simulator.server import Simulator, running
 from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 from tests.support.chromium import CHROMIUM, LOW_CONTRAST, WIDER_THAN_SCREEN, Tab, chromium

@@ -29,8 +29,7 @@ from bulk_remove.page.work import Access, Stage
 from bulk_remove.run import job
 from bulk_remove.run.folders import lock_campaigns, run_folders
 from bulk_remove.settings import Address, Login, Settings
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.api import Faults, Rules
 from bulk_remove.simulator.server import Simulator, running
 from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 

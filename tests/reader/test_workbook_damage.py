@@ -178,7 +178,7 @@ def test_a_failing_disk_is_not_told_as_damage(tmp_path: Path, monkeypatch: pytes
         raise OSError(5, "Input/output error")
 
     path = write(tmp_path / "a.xlsx")
-    monkeypatch.setattr("bulk_remove.reader.workbook.find_sheet", fail)
+    monkeypatch.setattr("bulk_remove.reader.workbook._Choice", fail)
     with pytest.raises(OSError, match="Input/output error"):
         read(path)
 
@@ -428,7 +428,7 @@ def test_two_numbers_in_a_cell_do_not_become_one(tmp_path: Path, between: str, r
 def test_an_open_document_out_of_which_too_much_would_come_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bulk_remove.reader.package._ALWAYS_BYTES", 2 << 20)
+    monkeypatch.setattr("bulk_remove.reader.cells._ALWAYS_BYTES", 2 << 20)
     cell = f'{CELL}office:value-type="float" office:value="1" table:number-columns-repeated="99"/>'
     many = f'{ROW}table:number-rows-repeated="9000">{cell}</table:table-row>'
     write_ods(tmp_path / "a.ods", {"Sheet 1": ods_sheet(ROWS) + many})

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.reader import ods, package, xls, xlsb, xlsx
+from bulk_remove.reader import cells, ods, xls, xlsx
 from bulk_remove.reader import workbook as sheets
 from bulk_remove.reader import xlsx as xlsx_values
 from tests.support.hostile_workbooks import HOSTILE, read_to_its_end
@@ -68,7 +68,7 @@ def loops_within_loops(parsed: Any, *, inside: bool = False) -> Iterator[object]
 
 PATTERNS = [
     pytest.param(pattern, id=f"{module.__name__.rpartition('.')[2]}.{name}")
-    for module in (ods, package, sheets, xls, xlsb, xlsx, xlsx_values)
+    for module in (cells, ods, sheets, xls, xlsx, xlsx_values)
     for name, pattern in vars(module).items()
     if isinstance(pattern, re.Pattern)
 ]

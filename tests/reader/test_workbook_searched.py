@@ -110,7 +110,7 @@ def test_what_is_searched_is_what_is_parsed(rows: str, columns: list[int] | None
     before = '<cols><col min="2" max="3" hidden="1"/></cols>'
     after = '<mergeCells><mergeCell ref="A1:B2"/></mergeCells>'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bulk_remove.reader.package._READ_BYTES", piece)
+        patch.setattr("bulk_remove.reader.cells._READ_BYTES", piece)
         searched = read(workbook(rows, before, after), columns)
     parsed = read(workbook(rows, COMMENT + before, after), columns)
     if isinstance(searched, str) or isinstance(parsed, str):

@@ -15,8 +15,8 @@ from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.errors import UsageError
 from bulk_remove.sending import client as client_module
 from bulk_remove.sending.client import BODY_MAX_BYTES, Client, Connection, fault_of_exception
-from bulk_remove.simulator import faults as simulated
-from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator import api as simulated
+from bulk_remove.simulator.api import Faults
 from bulk_remove.simulator.server import running
 from tests.support.mocked_replies import add_reply
 from tests.support.one_removal import removed, world

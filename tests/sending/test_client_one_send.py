@@ -7,8 +7,7 @@ from bulk_remove.core.replies import NOT_SENT, Effect, Reply
 from bulk_remove.core.replies import Fault as ReplyFault
 from bulk_remove.sending import client as client_module
 from bulk_remove.sending.client import Client
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.api import Faults, Rules, SimulatedFault
 from bulk_remove.simulator.server import running
 from tests.support.one_removal import CHUNK, SHAPE, connection, world
 from tests.support.raw_server import LOOPBACK, After, Answer, answering, closed_port, http

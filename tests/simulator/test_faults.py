@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.simulator.faults import RATED, Faults, FaultSource, SimulatedFault, TokenBucket
+from bulk_remove.simulator.api import RATED, Faults, FaultSource, SimulatedFault, TokenBucket
 
 
 def test_nothing_goes_wrong_unless_it_is_asked_for() -> None:

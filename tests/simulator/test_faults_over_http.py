@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bulk_remove.simulator.api import LongLine, Rules
-from bulk_remove.simulator.faults import RATED, Faults, RetryAfter, SimulatedFault
+from bulk_remove.simulator.api import RATED, Faults, LongLine, RetryAfter, Rules, SimulatedFault
 from bulk_remove.simulator.server import ServerClock, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 

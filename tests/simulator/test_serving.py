@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 import bulk_remove.simulator
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.api import Faults, Rules, SimulatedFault
 from bulk_remove.simulator.server import SimulatorOptions, read_audit, running, world_of
 from bulk_remove.simulator.world import Habits, ListedCampaign, OnDemandCampaign, Record, World, read_numbers
 
@@ -25,7 +24,7 @@ CHILD = """
 from pathlib import Path
 from bulk_remove.simulator.server import SimulatorOptions, serve
 options = SimulatorOptions(port=0, audit_path=Path({audit!r}))
-serve(options, lambda ready: print(ready.url, ready.user, ready.password, flush=True))
+serve(options, lambda ready: print(ready.url, ready.rules.user, ready.rules.password, flush=True))
 print("stopped", flush=True)
 """
 
