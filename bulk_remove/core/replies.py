@@ -20,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from itertools import islice
 from math import ceil
@@ -136,6 +135,8 @@ def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
 
 def parse_date(value: str | None) -> float | None:
     """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None if there is none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - costs each command 10 ms, and few replies have a date
+
     try:
         moment = parsedate_to_datetime(value or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -31,10 +31,11 @@ from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
 from bulk_remove.ledger import Outcomes, facts_of, opened_for_reading
 from bulk_remove.page.work import Stage, Work
 from bulk_remove.run.finish import SUMMARY, guess_of
+from bulk_remove.run.folders import LEDGER_FILE
 from bulk_remove.run.job import Done, Planned
 from bulk_remove.run.past import UNDER_WAY, PastRun, local
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import LEDGER, check_plan, removals_before, removed_earlier
+from bulk_remove.run.prepare import check_plan, removals_before, removed_earlier
 from bulk_remove.settings import Settings
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -364,7 +365,7 @@ def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
     numbers = run.plan.numbers
     if not by_status[Status.NOT_EXIST] or {*+by_status} - {Status.NOT_EXIST, *NEVER_SENT}:
         return ""
-    with opened_for_reading(run.folder / LEDGER) as store:
+    with opened_for_reading(run.folder / LEDGER_FILE) as store:
         created_at_s = facts_of(store).created_at_s
         removed = removed_earlier(store, removals_before(run.folder, run.host, run.campaigns, created_at_s))
     return "" if removed < numbers else phrase("They are already gone: earlier runs removed all of them.")
@@ -393,7 +394,7 @@ def _summary_of(run: PastRun) -> Mapping[str, Any] | None:
     """Return the latest summary whose digest is in the ledger."""
     if run.told is None:
         return None
-    with opened_for_reading(run.folder / LEDGER) as store:
+    with opened_for_reading(run.folder / LEDGER_FILE) as store:
         written = {file.sha256 for file in Outcomes(store).written()}
     for report in reversed(run.reports):
         try:

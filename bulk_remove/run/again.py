@@ -58,11 +58,11 @@ from bulk_remove.ledger import (
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
-from bulk_remove.run.folders import Mark, learned_of, lock_campaigns, lock_run, mark, run_folders, share
+from bulk_remove.run.folders import LEDGER_FILE, Mark, learned_of, lock_campaigns, lock_run, mark, run_folders, share
 from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import LEDGER, InputTable, Prepared, Sight, counts_of, new_run, removals_before, with_forms
+from bulk_remove.run.prepare import InputTable, Prepared, Sight, counts_of, new_run, removals_before, with_forms
 from bulk_remove.settings import ALL, Destination, Settings
 
 ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
@@ -81,9 +81,9 @@ class EarlierRun:
 
 def find_run(state_dir: Path, name: str) -> Path:
     """Return the folder of a run by its id, or of the latest approved run if empty. Raises InputError."""
-    folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
+    folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER_FILE).is_file()]
     if not name:
-        begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
+        begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER_FILE)), None)
         if begun is None:
             raise InputError(
                 phrase("There is no run in {state_dir}.", state_dir=state_dir), "Name another folder with --state-dir."
@@ -106,7 +106,7 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
     Raises StorageError for a damaged or altered ledger, InputError for a run that was never approved, RunLockedError
     for a run that is under way, UsageError for impossible changes.
     """
-    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+    with lock_run(folder), closing(open_existing(folder / LEDGER_FILE)) as store:
         with damage_as_error(store.path):
             facts = facts_of(store)
             if not facts.approved_by or facts.plan is None:
@@ -219,7 +219,7 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
     """Note copies of a run's reports in its ledger. Raises StorageError."""
-    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+    with lock_run(folder), closing(open_existing(folder / LEDGER_FILE)) as store:
         share(folder, store)
         note_files(Outcomes(store), copies)
 

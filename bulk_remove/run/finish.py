@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from bulk_remove import __version__
 from bulk_remove.core.lifecycle import REMOVED_AGAIN, gone_meanwhile, hides_records, status_of, was_found
@@ -53,8 +53,10 @@ from bulk_remove.report.csv import (
     written_aside,
 )
 from bulk_remove.run.folders import note_report
-from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.run.prepare import Prepared
 
 
 class RowCounter:
@@ -141,7 +143,7 @@ class RowCounter:
 class RemovedAgain:
     """Marks the numbers that this run removed although an earlier run had removed them. `numbers` counts them."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: "Prepared") -> None:
         self.numbers = 0
         self._removals = prepared.removals
 
@@ -254,7 +256,7 @@ class Finished:
         return resumable(self.by_status)
 
 
-def finish(prepared: Prepared, ending: Ending, output: Path | None, wanted: Wanted | None = None) -> Finished:
+def finish(prepared: "Prepared", ending: Ending, output: Path | None, wanted: Wanted | None = None) -> Finished:
     """Write report, summary and the other wanted formats. Without `output` they go to the run's own folder.
 
     The ledger keeps the SHA-256 of each file, and the summary keeps the head of the ledger's proof. A file that
@@ -273,13 +275,13 @@ def finish(prepared: Prepared, ending: Ending, output: Path | None, wanted: Want
     return finished
 
 
-def sum_up(prepared: Prepared, ending: Ending) -> Finished:
+def sum_up(prepared: "Prepared", ending: Ending) -> Finished:
     """Return the result of an earlier run without writing a report. Raises the same errors as `finish`."""
     with _writing(prepared, ending, CsvFor.PROGRAMS, {}) as writer:
         return writer.write_csv(writer.aside / REPORT)[0]
 
 
-def write_again(prepared: Prepared, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor) -> None:
+def write_again(prepared: "Prepared", ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor) -> None:
     """Write the report of an earlier run again, in one format. Raises the same errors as `finish`."""
     with _writing(prepared, ending, csv_for, {path: form}) as writer:
         if form is ReportFormat.CSV:
@@ -291,7 +293,7 @@ def write_again(prepared: Prepared, ending: Ending, form: ReportFormat, path: Pa
 
 @contextmanager
 def _writing(
-    prepared: Prepared, ending: Ending, csv_for: CsvFor, forms: Mapping[Path, ReportFormat]
+    prepared: "Prepared", ending: Ending, csv_for: CsvFor, forms: Mapping[Path, ReportFormat]
 ) -> Iterator["_Writer"]:
     """Note the paths of reports outside the run's folder, and give what writes them. Raises StorageError."""
     there = filter(os.path.lexists, [*forms, *(path.with_suffix(SUMMARY) for path in forms)])
@@ -322,7 +324,7 @@ def _writing(
 class _Writer:
     """Writes the files of one report. The `replaced` were there before. `aside` is a temporary folder."""
 
-    prepared: Prepared
+    prepared: "Prepared"
     ending: Ending
     csv_for: CsvFor
     replaced: Collection[Path]
@@ -434,7 +436,7 @@ def _proofs(
         yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note, at_least)
 
 
-def _summary(prepared: Prepared, finished: Finished) -> dict[str, object]:
+def _summary(prepared: "Prepared", finished: Finished) -> dict[str, object]:
     plan, settings, totals = prepared.plan, prepared.settings, finished.totals
     facts = facts_of(prepared.store)
     return {

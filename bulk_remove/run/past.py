@@ -43,8 +43,7 @@ from bulk_remove.ledger import (
 )
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT, SUMMARY, source_as_json, summary_at
-from bulk_remove.run.folders import Mark, begun_s, is_marked, noted_reports, run_folders, under_way
-from bulk_remove.run.prepare import LEDGER
+from bulk_remove.run.folders import LEDGER_FILE, Mark, begun_s, is_marked, noted_reports, run_folders, under_way
 from bulk_remove.settings import Destination, Settings
 
 UNDER_WAY = "under way"
@@ -175,7 +174,7 @@ def past_run(folder: Path) -> PastRun:
     noted = noted_reports(folder)
     reports = (folder / REPORT, *noted.paths) if (folder / REPORT).exists() else noted.paths
     held = under_way(folder)
-    ledger = folder / LEDGER
+    ledger = folder / LEDGER_FILE
     if not ledger.is_file() or not was_approved(ledger):
         return PastRun(folder, UNDER_WAY if held else KILLED_PLANNING, begun_s(folder), None, "", reports)
     try:
@@ -281,9 +280,9 @@ class EarlierRuns:
 
     def add(self, folder: Path) -> None:
         """Add a run, if it was approved and sent to this server."""
-        if not (folder / LEDGER).is_file():
+        if not (folder / LEDGER_FILE).is_file():
             return
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:
             facts = facts_of(store)
             if facts.approved_by and facts.plan and facts.destination.host == self._host:
                 runs = self._known if _alike(facts.settings, self._settings, _WHERE) else self._elsewhere
@@ -412,10 +411,10 @@ def known_of(
     wanted = set(campaigns)
     unread = 0
     for folder in reversed(run_folders(state_dir)):
-        if not wanted or not (folder / LEDGER).is_file():
+        if not wanted or not (folder / LEDGER_FILE).is_file():
             continue
         try:
-            run = completed_run(folder / LEDGER)
+            run = completed_run(folder / LEDGER_FILE)
         except StorageError:
             unread += 1
             continue
@@ -464,12 +463,12 @@ class Proven(NamedTuple):
 
 def verify_run(folder: Path, head: str) -> Proven:
     """Check a run's reports, and its ledger against `head` or the heads in its summaries. Raises Altered...Error."""
-    if not was_approved(folder / LEDGER):
+    if not was_approved(folder / LEDGER_FILE):
         raise InputError(
             phrase("Run {name} ended before its plan was approved, so its ledger proves nothing.", name=folder.name),
             "It sent nothing. Name another run.",
         )
-    with opened_for_reading(folder / LEDGER) as store:
+    with opened_for_reading(folder / LEDGER_FILE) as store:
         reports = tuple(_reports(store, folder))
         noted = {} if head else _heads(folder.name, reports)
         verified = verify(store, [head] if head else [*noted.values()])
@@ -572,7 +571,7 @@ def explain_number(state_dir: Path, text: str, campaign: str | None = None) -> I
             continue
         forms: Sequence[str] = [text.strip()]
         try:
-            with opened_for_reading(run.folder / LEDGER) as store:
+            with opened_for_reading(run.folder / LEDGER_FILE) as store:
                 settings = run.told.facts.settings
                 forms = _forms(settings, text)
                 told = _explain_run(run, store, settings, forms, campaign)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bulk_remove.core.columns import is_report_header
 from bulk_remove.core.model import ReportFormat, harmless
@@ -24,9 +25,11 @@ from bulk_remove.reader import is_readable
 from bulk_remove.reader.source import STANDARD_INPUT
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up, summary_at
-from bulk_remove.run.folders import noted_reports, run_folders
-from bulk_remove.run.prepare import LEDGER, Prepared
+from bulk_remove.run.folders import LEDGER_FILE, noted_reports, run_folders
 from bulk_remove.settings import Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.run.prepare import Prepared
 
 _PEEK_BYTES = 1 << 16
 _ENDINGS = re.compile(r"(\.(csv|tsv|txt|xls[xmb]?|ods))?(\.(gz|zst|zip))?$", re.IGNORECASE)
@@ -116,7 +119,7 @@ class ReportPlace:
             run=run,
         )
 
-    def finish(self, ready: Prepared, ending: Ending) -> Finished:
+    def finish(self, ready: "Prepared", ending: Ending) -> Finished:
         """Write the report. If another file took its path meanwhile, use a free name. Raises as `finish` does."""
         owner = Owner(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, self.overwrite)
         output = self.output
@@ -127,7 +130,7 @@ class ReportPlace:
                     return finish(ready, ending, place, self.wanted)
         return finish(ready, ending, None, self.wanted)
 
-    def finish_again(self, ready: Prepared) -> Finished:
+    def finish_again(self, ready: "Prepared") -> Finished:
         """Return the result of a finished run. Write its report if a file is missing or may be replaced."""
         report = self.output or ready.folder / REPORT
         summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
@@ -202,7 +205,7 @@ def check_replaceable(path: Path, owner: Owner) -> str:
     writers = (folder for folder in reversed(run_folders(owner.state_dir)) if _wrote_to(folder, path))
     folder = next(writers, None)
     if folder is not None:
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # unreadable: the report stays
+        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:  # unreadable: the report stays
             if folder.name != owner.run_id and not _is_of(facts_of(store), owner):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
@@ -220,7 +223,7 @@ def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
     """
     place = ""
     for folder in reversed(run_folders(state_dir)):
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:
             host = facts_of(store).destination.host
             if sha256 in {file.sha256 for file in Outcomes(store).written()}:
                 return host

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard, TypeVar
 
 from bulk_remove.core.conditions import is_campaign
 from bulk_remove.core.model import harmless
@@ -20,9 +20,11 @@ from bulk_remove.core.timeline import duration
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.folders import account_of, make_private
-from bulk_remove.sending.client import Client, Connection
 from bulk_remove.sending.gate import Account, SystemClock
 from bulk_remove.settings import ALL, Address, Login, Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.sending.client import Connection
 
 T = TypeVar("T")
 SKEW_S = 60.0
@@ -318,8 +320,10 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))
 
 
-def connection(settings: Settings, address: Address, login: Login) -> Connection:
+def connection(settings: Settings, address: Address, login: Login) -> "Connection":
     """Return the parameters of the HTTP connection."""
+    from bulk_remove.sending.client import Connection  # noqa: PLC0415 - aiohttp only where something is asked
+
     return Connection(
         address.origin,
         login.user,
@@ -384,6 +388,8 @@ def with_campaigns(
 @asynccontextmanager
 async def asking(settings: Settings, address: Address, login: Login, state_dir: Path) -> AsyncGenerator[Asker, None]:
     """Give what sends read-only requests, at the pace that all runs of the API user share."""
+    from bulk_remove.sending.client import Client  # noqa: PLC0415 - likewise
+
     make_private(state_dir)
     async with Client(connection(settings, address, login)) as client:
         rate = settings.ceilings().rate
@@ -395,7 +401,7 @@ async def asking(settings: Settings, address: Address, login: Login, state_dir: 
 class _Paced:
     """A client whose calls keep to the shared limit of their API user."""
 
-    client: Client
+    client: Asker
     account: Account
 
     async def get(self, target: str, now_s: float) -> Document | Fault:

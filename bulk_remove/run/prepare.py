@@ -35,7 +35,6 @@ from bulk_remove.run.intake import Intake, KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
-LEDGER = LEDGER_FILE
 Look = Callable[[Sequence[str]], Findings]
 """Looks at campaigns before they are planned. Raises the same errors as `preflight.inspect_campaigns`."""
 
@@ -97,8 +96,8 @@ def removals_before(folder: Path, host: str, campaigns: Sequence[str], created_a
     def ledgers() -> Iterator[Path]:
         earlier = [each for each in run_folders(folder.parents[1]) if each.name < folder.name]
         for each in earlier[: -_LOOKED_AT_RUNS - 1 : -1]:
-            if begun_s(each) >= created_at_s - _LOOKED_AT_S and (each / LEDGER).is_file():
-                yield each / LEDGER
+            if begun_s(each) >= created_at_s - _LOOKED_AT_S and (each / LEDGER_FILE).is_file():
+                yield each / LEDGER_FILE
 
     return Removals(ledgers, host, campaigns, created_at_s)
 
@@ -255,7 +254,7 @@ def new_run(
             "destination": asdict(destination),
             "system_user": system_user(),
         }
-        with lock_run(folder), closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
+        with lock_run(folder), closing(create(folder / LEDGER_FILE, folder.name, __version__, now_s, request)) as store:
             nothing_sent = False
             try:
                 yield folder, store

@@ -24,9 +24,9 @@ from bulk_remove.language import Phrase, joined, ours, phrase
 from bulk_remove.ledger import Planning, facts_of, opened_for_reading
 from bulk_remove.reader.source import PIPED, STANDARD_INPUT
 from bulk_remove.report.csv import planner_told, timestamp
-from bulk_remove.run.folders import run_folders
+from bulk_remove.run.folders import LEDGER_FILE, run_folders
 from bulk_remove.run.look import new_file
-from bulk_remove.run.prepare import LEDGER, Prepared, system_user
+from bulk_remove.run.prepare import Prepared, system_user
 from bulk_remove.settings import SETTINGS, Address, Destination, Part, Settings, checked
 
 PLAN_MAX_AGE_S = 86_400.0
@@ -280,9 +280,9 @@ def _saved(path: Path, content: Mapping[str, Any]) -> SavedPlan:
 def check_unused(saved: SavedPlan, state_dir: Path) -> None:
     """Raise GuardStop if a run in this state folder was approved with this plan."""
     for folder in reversed(run_folders(state_dir)):
-        if not (folder / LEDGER).is_file():
+        if not (folder / LEDGER_FILE).is_file():
             continue
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:
             facts = facts_of(store)
             if facts.approved_by and facts.destination.planned.get("plan") == saved.plan_id:
                 raise GuardStop(

@@ -20,9 +20,10 @@ from bulk_remove.ledger import opened_for_reading, store, verify
 from bulk_remove.reader import open_table
 from bulk_remove.run.again import earlier_run, reopened
 from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.folders import LEDGER_FILE
 from bulk_remove.run.job import Operator, Sent, carry_out
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepare, reading_of
+from bulk_remove.run.prepare import Prepared, Sight, prepare, reading_of
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
 from tests.simulation.process import Killed, Process, rows_of
@@ -130,7 +131,7 @@ class Life:
 
     def _resume(self, folder: Path, trouble: Trouble) -> Ending | None:
         self._now_s += 1.0 + self.world.pause_s()
-        with opened_for_reading(folder / LEDGER) as store:
+        with opened_for_reading(folder / LEDGER_FILE) as store:
             verify(store)
         with earlier_run(folder, {}) as run:
             ready = reopened(run, self.world.clocks.shown_s(self._now_s))
@@ -140,7 +141,7 @@ class Life:
         audit = self.world.audit
         session = Session(self._now_s, trouble)
         audit.sessions.append(session)
-        ledger = ready.folder / LEDGER
+        ledger = ready.folder / LEDGER_FILE
         process = Process(self.world, len(audit.sessions) - 1, trouble, self._scenario.seed, ledger)
         sent = self._sent(ready, approved, process, session)
         if sent is None or trouble.kind is Kind.KILL_UNREPORTED:

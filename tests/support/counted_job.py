@@ -16,8 +16,9 @@ from bulk_remove.ledger import Store, store
 from bulk_remove.ledger import write as writer
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.run.finish import finish
+from bulk_remove.run.folders import LEDGER_FILE
 from bulk_remove.run.job import Operator, carry_out
-from bulk_remove.run.prepare import LEDGER, prepare, reading_of
+from bulk_remove.run.prepare import prepare, reading_of
 from bulk_remove.sending.client import Arrival, Client, Connection, Departure
 from bulk_remove.settings import Address, Login, Settings
 
@@ -126,4 +127,4 @@ def _in_stages(path: Path, numbers: int, watch: Watch, block_rows: int, stack: E
         finished = finish(ready, sent.ending, None)
     assert finished.by_status == {Status.REMOVED: numbers}
     assert finished.removed_records == finished.asked_numbers == numbers
-    return finished.totals.requests, ready.folder / LEDGER
+    return finished.totals.requests, ready.folder / LEDGER_FILE
