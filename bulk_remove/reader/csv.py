@@ -162,45 +162,32 @@ def _is_number(shape: str) -> bool:
 
 def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
     """Raise InputError if quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
+    row, inside = 0, False
+
+    def quoted(lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of records with a quote. All others are only counted, which is ten times as fast."""
+        nonlocal row, inside
+        for line in lines:
+            row += not inside
+            if inside or '"' in line:
+                inside = True
+                yield line
+            elif shorter:
+                shorter.add_line(row, line)
+
     with text.characters() as characters:
-        lines = _QuotedLines(characters, shorter)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
-            for cells in reader:
-                lines.record_ended()
+            for cells in csv.reader(quoted(characters), delimiter=delimiter, strict=True):
+                inside = False
                 if shorter:
-                    shorter.add_record(lines.row, cells)
+                    shorter.add_record(row, cells)
         except csv.Error:
             raise InputError(
                 "{name}: the quotes of row {row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
                 name=text.looked_over.name,
-                row=lines.row,
+                row=row,
             ) from None
-
-
-class _QuotedLines(Iterator[str]):
-    """The lines of records with a quote. All others are only counted, which is ten times as fast."""
-
-    def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
-        self._lines = iter(lines)
-        self._shorter = shorter
-        self._inside = False
-        self.row = 0
-
-    def __next__(self) -> str:
-        for line in self._lines:
-            if not self._inside:
-                self.row += 1
-            if self._inside or '"' in line:
-                self._inside = True
-                return line
-            if self._shorter:
-                self._shorter.add_line(self.row, line)
-        raise StopIteration
-
-    def record_ended(self) -> None:
-        self._inside = False
 
 
 if TYPE_CHECKING:
