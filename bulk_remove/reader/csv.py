@@ -230,7 +230,7 @@ def _open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     others = [cells[place] for cells in cut.below(heading.row) if cells != tuple(last) and place < len(cells)]
     number = last[place] if len(last) == place + 1 else ""
     width = min(max(len(cells) for _, cells in cut.rows), len(heading.names) + _MOST_TRAILING)
-    return _Delimited(source, text, width, options, number, is_cut_off(number, others), shorter)
+    return _Delimited(source, text, width, options, number, number != "" and is_cut_off(number, others), shorter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +248,8 @@ class _Delimited:
         with self._text.looked_over.opened() as file:
             is_short = file.seek(0, io.SEEK_END) <= _SHORT_BYTES
         blocks = self._read_by_csv(self.source.header_row) if is_short else self._read_by_pandas()
-        code = CutCode(self._last, self._options.region)
-        if not (self._is_shorter or code.possible):
+        code = CutCode(self._last, self._options.region) if self._last else None
+        if code is None or not (self._is_shorter or code.possible):
             yield from blocks
             return
         last = None
