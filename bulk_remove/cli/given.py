@@ -221,16 +221,6 @@ class RerunOptions(ResumeOptions):
     earlier: str
 
 
-@dataclass(frozen=True, slots=True)
-class InboxOptions:
-    """The options of `inbox`, with those for each file's run and for the runs to resume."""
-
-    run: RunOptions
-    resume: ResumeOptions
-    folder: Path
-    settle: float
-
-
 def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
     """Return a command's options as a value of `kind`, from click's values.
 

@@ -22,7 +22,6 @@ from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.given import (
     AftermathOptions,
-    InboxOptions,
     PlanOptions,
     ReportOptions,
     RerunOptions,
@@ -476,15 +475,17 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
 
 def inbox_job(**given: Any) -> int:
     """Run the files of an inbox; return their worst exit code. Raises BulkRemoveError when it cannot begin."""
-    options, screen = take(InboxOptions, given), Screen()
-    options = replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN))
-    with aftermath(screen, options.run.aftermath) as after:
-        after.code = _spend(screen, options, after)
+    run, resume, screen = take(RunOptions, given), take(ResumeOptions, given, *_OF_ITS_OWN), Screen()
+    with aftermath(screen, run.aftermath) as after:
+        after.code = _spend(screen, run, resume, (given["folder"], given["settle"]), after)
     return after.code
 
 
-def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
-    run = options.run
+def _spend(
+    screen: Screen, run: RunOptions, resume: ResumeOptions, drop: tuple[Path, float], after: Aftermath
+) -> ExitCode:
+    """Run the files of a drop folder, which is named with the seconds in which a file must not have changed."""
+    folder, settle_s = drop
     if not run.report.yes:
         raise UsageError(
             "An inbox removes without asking, so it needs --yes.", "Try a file with plan first, then add --yes."
@@ -496,16 +497,16 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
         raise UsageError("An inbox does not accept --campaign all.", "Name the campaigns: --campaign 00001,00002.")
     held = [*settings.campaigns]
     with (
-        Inbox(options.folder) as inbox,
+        Inbox(folder) as inbox,
         lock_inbox(run.state_dir, inbox.folder),
         lock_campaigns(run.state_dir, address.host, held),
     ):
         night = Night(
             inbox,
-            NightRules(settings, address.host, run.state_dir, options.settle, run.until),
+            NightRules(settings, address.host, run.state_dir, settle_s, run.until),
             screen,
             lambda path, copy: _run_file(screen, replace(run, files=(str(path),), copy=copy), held),
-            lambda folder: _resume_file(screen, options.resume, folder, held),
+            lambda folder: _resume_file(screen, resume, folder, held),
         )
         try:
             night.spend()

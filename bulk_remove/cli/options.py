@@ -51,7 +51,9 @@ class Age(Duration):
 
 
 def _option(*names: str, **properties: Any) -> click.Option:
-    """Return an option that is also an environment variable."""
+    """Return an option that is also an environment variable; its help shows a default that is text or a number."""
+    default = properties.get("default")
+    properties["show_default"] = default not in ("", None) and not isinstance(default, bool)
     variable = f"BULK_REMOVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.Option(names, envvar=variable, **properties)
 
@@ -178,7 +180,7 @@ def setting_option(setting: Setting, *, again: bool = False) -> click.Option:
     if bool in setting.kinds and (setting.later or setting.default is None):
         flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
     elif not again and not properties.keys() & {"multiple", "is_flag"}:
-        properties |= {"default": default, "show_default": default not in ("", None)}
+        properties["default"] = default
     if setting.metavar:
         properties["metavar"] = setting.metavar
     help_text = (again and setting.again) or setting.help
@@ -294,7 +296,6 @@ _LOOK_MAX = _option(
     "--look-max",
     type=click.IntRange(1),
     default=100_000,
-    show_default=True,
     help="Do not list campaigns with more records than this.",
 )
 _AFTERMATH = (
@@ -303,7 +304,6 @@ _AFTERMATH = (
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
-        show_default=True,
         help="Write the run's log as text, or as one JSON object a line.",
     ),
     _option("--metrics-file", type=_NEW_FILE, help="Write figures for node_exporter to this .prom file at the end."),
@@ -317,7 +317,6 @@ _AFTERMATH = (
         "--notify-on",
         type=click.Choice(["problem", "always"]),
         default="problem",
-        show_default=True,
         help="Notify if the exit code is not 0, or always.",
     ),
 )
@@ -365,7 +364,6 @@ RUN = (
         "--plan-max-age",
         type=Age(),
         default="24h",
-        show_default=True,
         help="Refuse a saved plan that is older than this.",
     ),
     click.Option(
@@ -430,7 +428,6 @@ INBOX = (
         "--settle",
         type=Duration(),
         default="10s",
-        show_default=True,
         help="Take a file only after it has not changed for this long.",
     ),
     click.Option(_YES, is_flag=True, help="Needed: an inbox removes without asking."),

@@ -29,16 +29,22 @@ from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import delete_run, run_folders
 from bulk_remove.run.past import (
     Doomed,
+    Explained,
+    Found,
     PastRun,
+    Proven,
     details_as_json,
+    explain_number,
+    explained_as_json,
     local,
     past_run,
     past_runs,
+    proof_as_json,
     prunable,
     run_as_json,
+    verify_run,
 )
 from bulk_remove.run.places import Owner, check_replaceable
-from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 
 
 def list_job(*, state_dir: Path, as_json: bool) -> int:

@@ -252,10 +252,11 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
         each: _table(file, f"profile.{each}", table, known)
         for each, table in _dict(Entry(file, "", "profile"), tables.get("profile", {})).items()
     }
-    chosen = name or _default_of(file, tables)
-    if not chosen:
-        return Profile(file, there=True, entries=defaults)
-    if chosen not in profiles and new:
+    chosen = name or tables.get(_DEFAULT, "")
+    if not isinstance(chosen, str):
+        hint = phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
+        raise Entry(file, "", _DEFAULT).error("is not text", hint)
+    if not chosen or (chosen not in profiles and new):
         return Profile(file, chosen, there=True, entries=defaults)
     if chosen not in profiles:
         asked = phrase("There is no [profile.{chosen}] in {file}", chosen=chosen, file=file)
@@ -272,15 +273,6 @@ def profiles_in(file: Path) -> list[str]:
     """Return the names of a file's profiles. Raises UsageError."""
     profiles = (read_config(file) or {}).get("profile", {})
     return [*_dict(Entry(file, "", "profile"), profiles)]
-
-
-def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
-    chosen = tables.get(_DEFAULT, "")
-    if not isinstance(chosen, str):
-        raise Entry(file, "", _DEFAULT).error(
-            "is not text", phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
-        )
-    return chosen
 
 
 def _dict(place: Entry, table: object) -> dict[str, Any]:

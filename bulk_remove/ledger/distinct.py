@@ -41,24 +41,17 @@ class NumberSet:
         return len(self._sorted)
 
     def __contains__(self, number: int) -> bool:
-        return bool(self._holds(np.array([number], dtype=np.uint64))[0])
+        return bool(_held(self._sorted, np.array([number], dtype=np.uint64))[0])
 
     def places(self, numbers: Sequence[str], code: str) -> list[int]:
         """Return indices of numbers in the set, as they are or with the country code in front, and a few others."""
         digits = _digits(numbers)
-        found = self._holds(digits)
+        found = _held(self._sorted, digits)
         # With and without leading zeros: numbers of some countries begin with one.
         for sizes in ([*map(len, numbers)], np.searchsorted(_POWERS, digits, side="right")):
             behind = _POWERS[np.minimum(sizes, _MOST_BEHIND_A_CODE)]
-            found |= self._holds(digits + np.uint64(code) * behind)
+            found |= _held(self._sorted, digits + np.uint64(code) * behind)
         return np.flatnonzero(found & (digits > 0)).tolist()
-
-    def _holds(self, digits: Keys) -> npt.NDArray[np.bool_]:
-        if not len(self):
-            return np.zeros(len(digits), dtype=np.bool_)
-        at = np.minimum(np.searchsorted(self._sorted, digits), len(self) - 1)
-        held: npt.NDArray[np.bool_] = self._sorted[at] == digits
-        return held
 
 
 class ExactNumbers:
@@ -69,9 +62,14 @@ class ExactNumbers:
 
     def places(self, numbers: Sequence[str]) -> list[int]:
         """Return the indices of the numbers in the set."""
-        keys = keys_of(numbers)
-        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
-        return np.flatnonzero(self._sorted[at] == keys).tolist()
+        return np.flatnonzero(_held(self._sorted, keys_of(numbers))).tolist()
+
+
+def _held(ordered: Keys, wanted: Keys) -> npt.NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(wanted), dtype=np.bool_)
+    held: npt.NDArray[np.bool_] = ordered[np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)] == wanted
+    return held
 
 
 _POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)

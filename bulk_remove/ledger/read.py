@@ -569,37 +569,30 @@ def facts_of(store: Store) -> RunFacts:
         ).fetchone()
         sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
     settings, destination, system_user = _read_request(request)
-    counts = orjson.loads(plan) if plan is not None or approved_by else None
-    if counts is None:
-        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
-    for each in counts["campaigns"]:
-        if not {*each["held"]} <= {*AlsoTry, *Rest} or not {*map(type, each["held"].values())} <= {int}:
-            raise ValueError(each["held"])
-    planned = Plan(
-        run_id,
-        destination.host,
-        tuple(
-            checked(
-                SourcePlan(
-                    **{
-                        **each,
-                        "source": unpack_source(packed),
-                        "problems": tuple((str(why), int(count)) for why, count in each["problems"]),
-                    }
-                )
-            )
-            for (packed,), each in zip(sources, counts["sources"], strict=True)
-        ),
-        tuple(checked(CampaignPlan(**each)) for each in counts["campaigns"]),
-        settings.ceilings().rate,
-        additional_numbers=settings.additional_numbers,
-        canary=settings.canary,
-        stand_in=counts["stand_in"] is True,
-        keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
-    )
-    return RunFacts(
-        run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]), system_user
-    )
+    planned, kept = None, ()
+    if plan is not None or approved_by:
+        counts = orjson.loads(plan)
+        for each in counts["sources"]:
+            each["problems"] = tuple((str(reason), int(count)) for reason, count in each["problems"])
+        for each in counts["campaigns"]:
+            if not {*each["held"]} <= {*AlsoTry, *Rest} or not {*map(type, each["held"].values())} <= {int}:
+                raise ValueError(each["held"])
+        planned = Plan(
+            run_id,
+            destination.host,
+            tuple(
+                checked(SourcePlan(**{**each, "source": unpack_source(packed)}))
+                for (packed,), each in zip(sources, counts["sources"], strict=True)
+            ),
+            tuple(checked(CampaignPlan(**each)) for each in counts["campaigns"]),
+            settings.ceilings().rate,
+            additional_numbers=settings.additional_numbers,
+            canary=settings.canary,
+            stand_in=counts["stand_in"] is True,
+            keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
+        )
+        kept = tuple(counts["kept"])
+    return RunFacts(run_id, created_at_s, approved_by, settings, destination, planned, kept, system_user)
 
 
 @lru_cache(maxsize=64)  # nightly runs share it, and checking settings takes longer than opening a ledger

@@ -39,9 +39,8 @@ from bulk_remove.run.again import ended_run
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
 from bulk_remove.run.folders import make_private, run_folders
 from bulk_remove.run.job import in_thread
-from bulk_remove.run.past import PastRun, past_run
+from bulk_remove.run.past import Explained, PastRun, explain_number, explained_as_json, past_run, verify_run
 from bulk_remove.run.preflight import list_all
-from bulk_remove.run.proof import Explained, explain_number, explained_as_json, verify_run
 from bulk_remove.settings import LONGEST_REASON
 
 MOST_BYTES = 1 << 30

@@ -5,6 +5,7 @@ the report. Also opens an earlier run to write its report again, and closes a ru
 """
 
 import re
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,7 +62,7 @@ from bulk_remove.run.folders import Mark, learned_of, lock_campaigns, lock_run, 
 from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import LEDGER, InputTable, Look, Prepared, counts_of, new_run, removals_before, with_forms
+from bulk_remove.run.prepare import LEDGER, InputTable, Prepared, Sight, counts_of, new_run, removals_before, with_forms
 from bulk_remove.settings import ALL, Destination, Settings
 
 ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
@@ -394,19 +395,19 @@ def _check_its_server(report: Path, sha256: str, state_dir: Path, given: Destina
 
 @contextmanager
 def prepared_again(
-    earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, now_s: float, look: Look
+    earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, sight: Sight
 ) -> Iterator[Prepared]:
     """Plan a new run from the rows of an earlier one. Numbers with a final answer are not sent again.
 
-    But if these settings have more forms, numbers that were not found are sent again in those. Numbers on a --keep list
-    are left out. Raises GuardStop for such a number that the earlier run has sent without a final answer, InputError,
-    StorageError, and the errors of `look`.
+    But if these settings have more forms, numbers that were not found are sent again in those. Raises GuardStop if the
+    earlier run asked for a number on a --keep list without a final answer, and the same errors as `prepare`.
     """
+    now_s = time.time()
     keep = read_keep_lists(settings, state_dir)
     campaigns, told = earlier.campaigns, earlier.told
     if told is None:
         campaigns, told = _seen_in(earlier.rows, settings)
-    findings = look(campaigns) if campaigns else NOT_ASKED
+    findings = sight.look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
         settings = replace(settings, number_format=told.number_format)  # nothing shows another format

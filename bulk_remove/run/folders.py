@@ -465,10 +465,7 @@ def run_folders(state_dir: Path) -> list[Path]:
 
 @contextmanager
 def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
-    """Lock campaigns for this process, always in the same order.
-
-    Raises CampaignLockedError if another run holds one, StorageError if a lock cannot be made.
-    """
+    """Lock campaigns for this process, always in the same order. Raises CampaignLockedError, StorageError."""
     wanted = sorted(campaigns)
 
     def taken(holder: str) -> CampaignLockedError:

@@ -77,10 +77,7 @@ class Seen(NamedTuple):
 
 
 class Inbox:
-    """A folder into which files are dropped. `done` and `failed` in it are made when they are first needed.
-
-    A context manager that keeps the folders open.
-    """
+    """A folder into which files are dropped, kept open. `done` and `failed` in it are made when they are needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -206,10 +203,7 @@ class Inbox:
         return target
 
     def move(self, name: str, look: FileLook, place: FilePlace, new_name: str) -> bool:
-        """Move a file out of the inbox. Returns False if it has changed meanwhile: then it stays in the inbox.
-
-        The new name must be free. Raises StorageError.
-        """
+        """Move a file to a free name. Returns False if it has changed, and then it stays. Raises StorageError."""
         there = self._at(place)
         if self.look_at(name) != look:
             return False

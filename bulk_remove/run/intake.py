@@ -60,7 +60,8 @@ class Intake:
     """Turns cells into numbers and counts what it finds.
 
     `on_rows` is called with the count of rows read so far. `kept` returns the indices of numbers that must never be
-    removed. With `show_numbers` samples are not masked. `whole` collects what the cells reveal about each other.
+    removed. With `show_numbers` samples are not masked. `whole` collects what the cells reveal about each other,
+    `counts` has the counts of each source.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class Intake:
         self._campaigns: dict[str, tuple[str, str]] = {}
         self._codes: dict[Source, CodeColumn] = {}
         self._keep_title: tuple[Source, int, str] | None = None
-        self._counts: list[_Counts] = []
+        self.counts: list[_Counts] = []
         self.rows = 0
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
         """Yield the blocks of a source with the number of each row, and add them to `keys`. Raises InputError."""
         counts = _Counts(source, self.rows, self._settings, self._rules.region)
-        self._counts.append(counts)
+        self.counts.append(counts)
         conditions = [  # each with the index of its column in `source.beside`
             (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
             for condition in map(Condition.parse, self._settings.where)
@@ -130,14 +131,10 @@ class Intake:
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Pass on the duplicates (index of the row, index of the first row with its number); count them by source."""
-        starts = [counts.first_place for counts in self._counts]
+        starts = [counts.first_place for counts in self.counts]
         for place, first in duplicates:
-            self._counts[bisect_right(starts, place) - 1].duplicates += 1
+            self.counts[bisect_right(starts, place) - 1].duplicates += 1
             yield place, first
-
-    def plans(self) -> tuple[SourcePlan, ...]:
-        """Return the counts of each source."""
-        return tuple(counts.plan() for counts in self._counts)
 
     def _campaigns_beside(self, source: Source, asked: Collection[int]) -> dict[int, set[str]]:
         """Return an empty set for each column of campaigns that no option names, by its index in `beside`."""
@@ -180,10 +177,7 @@ class Intake:
         )
 
     def _titles_in(self, block: NumberedBlock) -> Iterator[str]:
-        """Yield a note on each row that looks like the title of another table.
-
-        Raises InputError if a title says that numbers must stay, and numbers follow.
-        """
+        """Yield a note on each title of another table. Raises InputError if it says to keep the numbers that follow."""
         rows = block.rows
         if self._keep_title and self._keep_title[0] != rows.source:
             self._keep_title = None  # the last row of its table: no numbers followed

@@ -285,13 +285,8 @@ def plan_rerun(
     """Plan what an earlier run left open, as `plan_run` does. `server` is (state folder, destination or None)."""
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
-
-        def planning(
-            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
-        ) -> AbstractContextManager[Prepared]:
-            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
-
-        with plan_run(replace(job_of(rows), left_out=rows.destination.left_out), planning, operator) as shown:
+        job = replace(job_of(rows), left_out=rows.destination.left_out)
+        with plan_run(job, partial(prepared_again, rows), operator) as shown:
             yield shown
 
 
@@ -409,10 +404,7 @@ class Approved:
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
-        """Write the backup, if one was asked for, and send everything that is left. Raises StorageError.
-
-        Raises as `look.back_up` does; nothing was sent by then.
-        """
+        """Write the backup, if one is wanted, then send what is left. Raises StorageError, and as `back_up` does."""
         job, ready = self.job, self.ready
         if job.backup:
             async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
@@ -431,11 +423,7 @@ class Approved:
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder and its exit code.
-
-    `stop_wished` is the exit code of a signal that came while the report was written, or None. `also` are the reports
-    in other formats.
-    """
+    """A run that was carried out, with the exit code of a signal that came while its report was written, or None."""
 
     folder: Path
     exit_code: ExitCode
@@ -506,10 +494,7 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
-
-    Each of several named campaigns has a canary of its own.
-    """
+    """Send a canary to each named campaign and have it judged, unless it passed. With DONE the rest may follow."""
     settings, plan = ready.settings, ready.plan
     if not settings.canary or (canary := await journal.write(lambda steps: steps.canary())).passed:
         return Ending.DONE, None

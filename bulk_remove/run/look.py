@@ -200,27 +200,22 @@ def _records_in(answer: Document, campaign: str) -> tuple[Records, int]:
 
 
 class Reader:
-    """Recognises the planned numbers of a run in records, in whatever form they are written."""
+    """Recognises the planned numbers of a run in records, in whatever form they are written.
+
+    `way` returns how a number is written, `asked` has the forms in which the run asks.
+    """
 
     def __init__(self, settings: Settings) -> None:
         rules = settings.rules
         exact = rules.number_format is NumberFormat.AS_IS
         self._every = Forms(rules, () if exact else tuple(AlsoTry))
-        self._asked = settings.forms()
-        self._way = way_reader(settings.region)
+        self.asked = settings.forms()
+        self.way = way_reader(settings.region)
 
     def planned(self, record: Mapping[str, Any]) -> str:
         """Return the number of a record in the planned form."""
         number = record.get("phone_number")
         return self._every.planned(str(number)) if type(number) in {int, str} else ""
-
-    def way(self, record: Mapping[str, Any]) -> str:
-        """Return how the number is written."""
-        return self._way(str(record["phone_number"]))
-
-    def is_asked(self, way: str, number: str, planned: str) -> bool:
-        """Return whether the run asks for a number in the form in which a record has it."""
-        return number == planned or not self._asked.unasked({way: 1})
 
 
 class Looked(NamedTuple):
@@ -251,29 +246,14 @@ class Search(NamedTuple):
             number, record_id = self.reader.planned(record), str(record["record_id"])
             if not number or not self.kept.is_wanted(campaign, number) or self.kept.has(campaign, number, record_id):
                 continue
-            way = self.reader.way(record)
-            asked = self.reader.is_asked(way, str(record["phone_number"]), number)
+            written = str(record["phone_number"])
+            way = self.reader.way(written)
+            asked = number == written or not self.reader.asked.unasked({way: 1})
             status = record.get("system_status")
             found.append(Sighting(number, record_id, way, status if type(status) is str else "", asked))
             new.append(record)
         self.kept.add(campaign, found)
         return new
-
-    def looked(self, listing: Listing) -> Looked:
-        """Return the totals of a campaign."""
-        told = self.kept.totals(listing.campaign)
-        return Looked(
-            listing.campaign,
-            listing.records,
-            listing.requests,
-            listing.certain,
-            told.numbers,
-            told.seen,
-            sum(told.ways.values()),
-            told.statuses.get(BEING_WORKED_ON, 0),
-            told.not_asked,
-            told.ways,
-        )
 
 
 @contextmanager
@@ -301,7 +281,21 @@ async def look_over(
                 keep(listing.campaign, record)
             on_records(before + listing.records)
         before += listing.records
-        looked.append(seen.looked(listing))
+        told = seen.kept.totals(listing.campaign)
+        looked.append(
+            Looked(
+                listing.campaign,
+                listing.records,
+                listing.requests,
+                listing.certain,
+                told.numbers,
+                told.seen,
+                sum(told.ways.values()),
+                told.statuses.get(BEING_WORKED_ON, 0),
+                told.not_asked,
+                told.ways,
+            )
+        )
     return looked
 
 

@@ -138,10 +138,7 @@ class Listed(NamedTuple):
 
 
 async def list_campaigns(asker: Asker, base_path: str, now_s: float) -> Sequence[Listed]:
-    """Return the campaigns of the system, by name; none where this user may not list them.
-
-    Raises RefusedError for a wrong password, UnavailableError when the server is out of reach.
-    """
+    """Return the campaigns of the system, by name; none if they may not be listed. Raises as `inspect_server` does."""
     answers = [await asker.get(f"{base_path}/api/outbounds{call}", now_s) for call in ("", "/stats")]
     for answer in answers:
         refused = isinstance(answer, Fault) and answer.effect in {Effect.REFUSED, Effect.DENIED}
@@ -224,8 +221,7 @@ async def _first_page(
 ) -> tuple[Findings, list[object]]:
     """Ask for the first records of a campaign. Returns how many records it holds, and the numbers in the first ones.
 
-    A list that is forbidden, refused or not as documented becomes a note. `now_s` in Unix seconds. Raises RefusedError
-    for a wrong password or an unknown campaign, UnavailableError if the server cannot be reached.
+    A list that is forbidden, refused or not as documented becomes a note. Raises as `inspect_campaigns` does.
     """
     answer = await asker.get(page_target(base_path, campaign, limit, 0), now_s)
     if isinstance(answer, Fault):
@@ -365,10 +361,7 @@ async def _asked(
 def with_campaigns(
     settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
 ) -> tuple[Settings, tuple[str, ...]]:
-    """Return the settings with every campaign of the server for `all`, and the campaigns that are left out.
-
-    Raises as `csv_campaigns` does, and StorageError.
-    """
+    """Return the settings with every campaign for `all`, and those left out. Raises as `csv_campaigns` does."""
     if settings.campaign != ALL:
         return settings, ()
     question = partial(csv_campaigns, base_path=address.base_path, clock=time.time)

@@ -42,10 +42,7 @@ Look = Callable[[Sequence[str]], Findings]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How planning looks at campaigns and reports progress: `on_rows` is called with the count of rows read so far.
-
-    With `show_numbers` the plan's samples are not masked.
-    """
+    """How planning looks at campaigns, what gets the count of rows read, and whether samples are not masked."""
 
     look: Look = lambda _campaigns: NOT_ASKED
     on_rows: Callable[[int], None] = lambda _rows: None
@@ -160,10 +157,7 @@ class _Planner:
     def plan(
         self, settings: Settings, rules: NumberRules, findings: Findings | None
     ) -> Iterator[tuple[Prepared, WholeInput]]:
-        """Plan a run with these settings and rules. Also gives what the cells reveal about each other.
-
-        Without `findings` the campaigns are looked at.
-        """
+        """Plan a run; also give what its cells reveal about each other. Without `findings` look at the campaigns."""
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
             planning = Planning(store)
@@ -190,7 +184,7 @@ class _Planner:
             plan = Plan(
                 run_id=folder.name,
                 host=self.destination.host,
-                sources=intake.plans(),
+                sources=tuple(counts.plan() for counts in intake.counts),
                 campaigns=with_forms(sorted(campaigns, key=attrgetter("campaign")), settings, findings),
                 rate=settings.ceilings().rate,
                 limits=settings.limits,
@@ -219,10 +213,7 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
-    """Return the options for reading files. Makes `state_dir`, for copies of inputs that can be read only once.
-
-    Raises StorageError.
-    """
+    """Return the options for reading files. Makes `state_dir`, for copies of some inputs. Raises StorageError."""
     make_private(state_dir)
     return ReadOptions(
         column=settings.column,
@@ -240,10 +231,7 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop if too large a share of the rows has no valid number.
-
-    Rows with an empty cell and rows that were left out do not count.
-    """
+    """Raise GuardStop if too many rows have no valid number. Empty cells and rows that were left out do not count."""
     examples = [sample for source in plan.sources for sample in source.examples]
     times = max(1, len(settings.campaigns))  # each row counts once for each campaign
     rows = (plan.rows - plan.empty - plan.left_out) // times

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.run.proof import explain_number, explained_as_json
+from bulk_remove.run.past import explain_number, explained_as_json
 from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
