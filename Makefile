@@ -62,8 +62,8 @@ lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml a
 	@$(BIN)/uv pip install --quiet --python .venv-lowest --no-deps --no-build-isolation --editable .
 	@.venv-lowest/bin/python -m pytest -q $(TESTS)
 
-deep: $(READY) ## Look for more: a thousand made-up cases of each property, and others each time
-	@$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=deep
+deep: $(READY) ## Look for more: a thousand made-up cases of each property, others each time, and the rarer cases of other tests
+	@$(BIN)/python -m pytest -q -m "hypothesis or deep" --hypothesis-profile=deep
 
 SEEDS ?= 10000
 sim: $(READY) ## Play whole runs in made-up worlds, SEEDS=10000, killed and resumed; a failure says how to replay it

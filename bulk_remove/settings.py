@@ -599,9 +599,7 @@ class Settings:
     @property
     def rules(self) -> NumberRules:
         """How cells are read as numbers."""
-        auto = self.number_format is NumberFormat.AUTO
-        form = NumberFormat.NATIONAL if auto else self.number_format
-        return NumberRules(form, self.region, internal_numbers=self.internal_numbers is True)
+        return NumberRules(self.number_format, self.region, internal_numbers=self.internal_numbers is True)
 
     @property
     def limits(self) -> Limits:

@@ -230,7 +230,6 @@ def test_the_form_is_that_of_the_records_unless_it_was_given() -> None:
     assert (found.number_format, found.also_try) == (NumberFormat.NATIONAL, (PLUS, ZEROS))
     given = Settings("00001", number_format=NumberFormat.DIGITS)
     assert given.in_forms_of(held) == given
-    assert Settings("00001", number_format=NumberFormat.AUTO).rules.number_format is NumberFormat.NATIONAL
     unseen = Settings("00001").in_forms_of({})
     assert (unseen.number_format, unseen.also_try, unseen.internal_numbers) == (NumberFormat.NATIONAL, (), None)
 

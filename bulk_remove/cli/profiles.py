@@ -384,10 +384,11 @@ class Configured(Helpful):
         _check_variables(ctx)
         check_words(self, ctx, args)
         rest = super().parse_args(ctx, args)
+        params = self.get_params(ctx)
         for rivals in RIVALS:
-            _keep_the_nearest(ctx, rivals)
+            _keep_the_nearest(ctx, params, rivals)
         entries, given = profile_of(ctx).entries, ctx.get_parameter_source
-        for param in self.get_params(ctx):
+        for param in params:
             name = str(param.name)
             if name in ADDED_UP:
                 told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
@@ -538,10 +539,10 @@ def _flags(command: click.Command) -> set[str]:
     return {flag for param in command.params for flag in param.opts}
 
 
-def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
+def _keep_the_nearest(ctx: click.Context, params: Sequence[click.Parameter], rivals: Sequence[str]) -> None:
     sources = {name: ctx.get_parameter_source(name) for name in rivals if ctx.params.get(name)}
     given = {name: _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0 for name, source in sources.items()}
-    for param in ctx.command.get_params(ctx):
+    for param in params:
         name = str(param.name)
         if name in given and given[name] > min(given.values()):
             ctx.params[name] = param.default if isinstance(param.default, str) else None

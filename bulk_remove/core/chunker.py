@@ -86,11 +86,6 @@ class RequestShape:
         line = max(line, self.line_bytes("0" * 16))
         return self if line >= self.max_request_line else replace(self, max_request_line=line)
 
-    @property
-    def room_bytes(self) -> int:
-        """The bytes that all numbers of one request may add together."""
-        return self.max_request_line - self.line_bytes() + self.number_bytes("")
-
 
 class Packer:
     """Cuts numbers, in order, into as few requests as possible: each is filled until the next number does not fit."""
@@ -114,7 +109,8 @@ class Packer:
         while True:
             shape = self.shape  # another one may be set between two requests
             key_bytes = shape.number_bytes("")
-            cut = min(bisect_right(places, shape.room_bytes, lo=start, key=line_bytes), start + shape.max_numbers)
+            room_bytes = shape.max_request_line - shape.line_bytes() + key_bytes
+            cut = min(bisect_right(places, room_bytes, lo=start, key=line_bytes), start + shape.max_numbers)
             if cut >= len(held):
                 break
             yield tuple(held[start:cut])

@@ -97,6 +97,10 @@ class NumberRules:
     coded: bool = False
     rounded: bool = False
 
+    def __post_init__(self) -> None:
+        if self.number_format is NumberFormat.AUTO:
+            object.__setattr__(self, "number_format", NumberFormat.NATIONAL)
+
 
 _INTERNAL = "An internal number, or one that lost digits: --internal-numbers lets it through."
 _GROUPED = "Too few digits, in groups: several internal numbers, or one that lost digits."

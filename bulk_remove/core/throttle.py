@@ -74,7 +74,7 @@ def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilin
 
 
 class Throttle(NamedTuple):
-    """The state."""
+    """What delays requests now, and how many are under way."""
 
     ceilings: Ceilings
     pace: Pace

@@ -238,7 +238,7 @@ class Plain(NamedTuple):
 
 
 def plain_verdicts(values: Sequence[Any]) -> Plain | None:
-    """Return the same, as few kinds, if each number has one documented record; else None."""
+    """Return the verdicts on numbers from the values of their keys; None unless each has one documented record."""
     try:
         records = [record for (record,) in values]
         statuses, codes = [*map(_STATUS, records)], [*map(_HTTP_STATUS, records)]

@@ -122,9 +122,10 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
     """Return what earlier runs learned about a host, without what is too old at `now_s` (Unix seconds)."""
+    file = state_dir / "hosts" / f"{_as_file_name(host)}.json"
     try:
         shared = shared_of(state_dir)
-        known = json.loads(shared.learned(host) if shared else _host_file(state_dir, host).read_text(encoding="utf-8"))
+        known = json.loads(shared.learned(host) if shared else file.read_text(encoding="utf-8"))
         learned = Learned(
             _optional(int, known.get("max_request_line"), SHORTEST_LINE),
             float(known.get("learned_at_s", 0)),
@@ -146,8 +147,7 @@ def _optional(kind: type[N], value: Any, least: float = sys.float_info.min) -> N
 
 def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
     """Keep what was learned about a host for later runs. Raises StorageError."""
-    path = _host_file(state_dir, host)
-    make_private(state_dir, path.parent.name)
+    path = make_private(state_dir, "hosts") / f"{_as_file_name(host)}.json"
     known = {
         "max_request_line": learned.longest_line,
         "learned_at_s": learned.line_at_s,
@@ -164,10 +164,6 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
             aside.file.write(json.dumps(known).encode())
     except OSError as error:
         raise _storage_error(path.parent, error) from None
-
-
-def _host_file(state_dir: Path, host: str) -> Path:
-    return state_dir / "hosts" / f"{_as_file_name(host)}.json"
 
 
 def _as_file_name(host: str) -> str:

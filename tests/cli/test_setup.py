@@ -102,10 +102,12 @@ def earlier(env: dict[str, str], url: str) -> Path:
 @pytty
 def test_an_answer_that_cannot_be_is_asked_for_again(server: Running, env: Env) -> None:
     with sitting("setup", env=env()) as at:
-        wrong = ((LANGUAGE, ""), (SYSTEM, ""), ("A system or an address is needed", server.url))
-        answered(at, *wrong, (USER, "de:mo"), ("a name without a colon", "demo"), (SECRET, DEMO_PASSWORD))
-        answered(at, (CAMPAIGN, "nowhere"), ("No campaign matches", "all"))
+        answered(at, (LANGUAGE, ""), (SYSTEM, ""), (SYSTEM, server.url))
+        answered(at, ("API user (", "de:mo"), ("API user (", "demo"), (SECRET, DEMO_PASSWORD))
+        answered(at, (CAMPAIGN, "nowhere"), (CAMPAIGN, "all"))
         assert at.ended() == 0, at.shown
+    for told in ("A system or an address is needed", "a name without a colon", "No campaign matches"):
+        assert told in at.shown
     (profile,) = tomllib.loads(config_of(env()).read_text(encoding="utf-8"))["profile"].values()
     assert (profile["user"], profile["campaign"]) == ("demo", "all")
 

@@ -103,7 +103,6 @@ def test_a_line_too_short_for_one_number_is_refused_with_the_least_that_works() 
     with pytest.raises(UsageError, match="no room for a single number") as caught:
         RequestShape("00001", max_request_line=60)
     least = int(caught.value.hint.split()[3])
-    assert RequestShape("00001", max_request_line=least).room_bytes > 0
     with pytest.raises(UsageError):
         RequestShape("00001", max_request_line=least - 1)
     assert RequestShape("00001", max_request_line=least).line_bytes("0" * 16) == least

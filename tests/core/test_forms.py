@@ -24,7 +24,8 @@ from bulk_remove.errors import InvariantError, UsageError
 
 PLUS, INTERNATIONAL, ZEROS, NATIONAL_FORM = AlsoTry.PLUS, AlsoTry.INTERNATIONAL, AlsoTry.ZEROS, AlsoTry.NATIONAL
 EVERY = (PLUS, INTERNATIONAL, ZEROS, NATIONAL_FORM)
-NATIONAL, DIGITS, E164, AS_IS = (
+AUTO, NATIONAL, DIGITS, E164, AS_IS = (
+    NumberFormat.AUTO,
     NumberFormat.NATIONAL,
     NumberFormat.DIGITS,
     NumberFormat.E164,
@@ -293,6 +294,7 @@ def test_numbers_abroad_are_found_as_they_are_dialled_from_the_region() -> None:
         (NumberRules(), (), {NATIONAL_FORM: 5, Rest.NO_NUMBER: 2}, {}),
         (NumberRules(), (), {NATIONAL_FORM: 5, PLUS: 1}, {PLUS: 1}),
         (NumberRules(), (PLUS,), {NATIONAL_FORM: 5, PLUS: 1}, {}),
+        (NumberRules(AUTO), (), {PLUS: 5}, {PLUS: 5}),
         (NumberRules(E164), EVERY, {ZEROS: 5, Rest.INTERNAL: 1}, {}),
         (NumberRules(E164), EVERY, {PLUS: 5, Rest.OTHERWISE: 1}, {Rest.OTHERWISE: 1}),
         (NumberRules(AS_IS), (), {PLUS: 5}, {PLUS: 5}),

@@ -430,6 +430,10 @@ def test_plain_cells_need_no_look_into_a_numbering_plan() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_while_the_form_is_not_known_numbers_are_read_as_national_ones() -> None:
+    assert NumberRules(NumberFormat.AUTO) == NumberRules(NumberFormat.NATIONAL)
+
+
 @pytest.mark.parametrize(
     "cell", ["486012345 01", "48 123 45 06 12", "4860123 45-01-", "+48 6-0-1-2-3-4-5-0 - 1", "22 123 45 08-12"]
 )

@@ -164,6 +164,10 @@ def test_what_only_some_blocks_show_counts_for_the_whole_input() -> None:
     assert rules_of([*coded], ["481234567"]).coded
 
 
+def test_two_rounded_numbers_are_enough_however_many_follow() -> None:
+    assert rules_of(WHOLE[:1], ROUNDED[:2], ROUNDED[2:], ROUNDED).rounded
+
+
 def test_bare_digits_with_the_country_code_must_be_more_than_half() -> None:
     assert not rules_of(["48601234501", "481234567"]).coded
     assert rules_of(["48601234501", "48601234502", "481234567"]).coded

@@ -182,16 +182,19 @@ def outcomes_kept(broken: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("count", "wastes", "kinds"),
     [
-        (
+        pytest.param(
             calls,
             (numbers_measured_one_by_one, verdicts_read_one_by_one, cells_quoted_one_by_one),
             ["calls a thousand"],
+            marks=pytest.mark.deep,
         ),
         (ledger, (the_chunk_written_with_its_intent,), ["statements a request", "bytes written while sending"]),
         (ledger, (a_call_of_the_writer_more,), ["calls of the writer"]),
         (ledger, (plain_cells_written_twice,), ["bytes of the ledger"]),
         (ledger, (a_request_for_what_a_block_leaves,), ["requests"]),
-        (memory, (requests_kept, answers_kept, outcomes_kept), ["bytes a number, "]),
+        pytest.param(
+            memory, (requests_kept, answers_kept, outcomes_kept), ["bytes a number, "], marks=pytest.mark.deep
+        ),
     ],
     ids=["one by one", "a statement more", "a call more", "cells twice", "requests not full", "all kept in memory"],
 )

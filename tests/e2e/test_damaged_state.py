@@ -146,9 +146,20 @@ def in_place_of(value: Any) -> list[Any]:
     return ["x", []] if isinstance(value, str | list) else ["x"]
 
 
-@pytest.mark.parametrize("ended", [True, False], ids=["ended", "cut off"])
+@pytest.mark.parametrize(
+    ("ended", "each"),
+    [
+        (True, 6),
+        pytest.param(True, 1, marks=pytest.mark.deep),
+        (False, 24),
+        pytest.param(False, 4, marks=pytest.mark.deep),
+    ],
+    ids=["ended", "ended, each value", "cut off", "cut off, more values"],
+)
 @pytest.mark.parametrize("table", TABLES)
-def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(copy: Left, table: str, *, ended: bool) -> None:
+def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(
+    copy: Left, table: str, each: int, *, ended: bool
+) -> None:
     seen: set[int] = set()
     with closing(sqlite3.connect(copy.ledger, isolation_level=None)) as connection:
         if not ended:
@@ -158,19 +169,18 @@ def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(copy: Left, table
         cursor = connection.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - a name of the schema
         (row,) = cursor.fetchall()
         columns = [column[0] for column in cursor.description]
-        for column, cell in zip(columns, row, strict=True):
-            for value in others(cell)[:: 1 if ended else 4]:  # most of it is as in a run that ended
-                changed = False
-                setting = f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})"  # noqa: S608
-                with suppress(sqlite3.IntegrityError):  # the schema itself does not let it be
-                    connection.execute(setting, (value,))
-                    changed = True
-                if changed:
-                    codes = look_at_all(copy, copy.state / "out.csv")
-                    assert codes <= {0, 4, 10}, (column, value)
-                    seen |= codes
-                with closing(sqlite3.connect(copy.state / "sound")) as sound:
-                    sound.backup(connection)
+        damages = [(column, value) for column, cell in zip(columns, row, strict=True) for value in others(cell)]
+        for column, value in damages[::each]:
+            setting = f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})"  # noqa: S608
+            try:
+                connection.execute(setting, (value,))
+            except sqlite3.IntegrityError:  # the schema itself does not let it be
+                continue
+            codes = look_at_all(copy, copy.state / "out.csv")
+            assert codes <= {0, 4, 10}, (column, value)
+            seen |= codes
+            with closing(sqlite3.connect(copy.state / "sound")) as sound:
+                sound.backup(connection)
     assert (10 in seen) or not ended
 
 

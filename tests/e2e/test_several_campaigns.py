@@ -35,6 +35,9 @@ THREE = ("00001", "00002", "abcde")
 BIG = tuple(Record(10_000 + index, str(700_000_000 + index)) for index in range(200))
 
 
+SOON = ("--busy-delay", "300ms")
+
+
 def listed(folder: Path, cells: Sequence[str] = CELLS) -> Path:
     source = folder / "erasure.csv"
     source.write_text("telefon\n" + "\n".join(cells), encoding="utf-8")
@@ -111,12 +114,15 @@ async def test_the_limits_hold_for_each_campaign_by_itself(tmp_path: Path) -> No
             with pytest.raises(GuardStop, match="campaign small" if not limit else "campaign 00001"):
                 await remove_files(
                     listed(tmp_path),
-                    Settings("all", **limit),
+                    Settings("all", rate=200.0, **limit),
                     server_at(simulator, tmp_path),
                     approve=lambda _: True,
                 )
         await remove_files(
-            listed(tmp_path), Settings("all", max_share=1.0), server_at(simulator, tmp_path), approve=lambda _: True
+            listed(tmp_path),
+            Settings("all", rate=200.0, max_share=1.0),
+            server_at(simulator, tmp_path),
+            approve=lambda _: True,
         )
     assert {*asked_in(simulator)} == {"00001", "00002", "small"}
 
@@ -125,10 +131,12 @@ async def test_a_few_invalid_rows_are_no_more_reason_to_stop_than_in_one_campaig
     cells = [*NUMBERS, *["brak"] * 8]
     async with running(world()) as simulator:
         for campaign in ("00001", "all"):
-            plan = await plan_files(listed(tmp_path, cells), Settings(campaign), server_at(simulator, tmp_path))
+            plan = await plan_files(
+                listed(tmp_path, cells), Settings(campaign, rate=200.0), server_at(simulator, tmp_path)
+            )
             assert plan.invalid == 8 * len(plan.campaigns)
         finished = await remove_files(
-            listed(tmp_path, cells), Settings("all"), server_at(simulator, tmp_path), approve=lambda _: True
+            listed(tmp_path, cells), Settings("all", rate=200.0), server_at(simulator, tmp_path), approve=lambda _: True
         )
     assert finished.by_status[Status.INVALID] == 24
 
@@ -141,9 +149,11 @@ async def test_a_campaign_whose_records_are_not_listed_is_left_out_and_named(
         monkeypatch.setattr(simulator.world, "campaign", lambda each: None if each == "abcde" else lists(each))
         place, plan, output = server_at(simulator, tmp_path), tmp_path / "plan.json", tmp_path / "report.csv"
         source = listed(tmp_path)
-        await plan_files(source, Settings("all"), place, save=plan)
+        await plan_files(source, Settings("all", rate=200.0), place, save=plan)
         for made in (
-            await remove_files(source, Settings("all"), place, approve=lambda _: True, output=output, also=["html"]),
+            await remove_files(
+                source, Settings("all", rate=200.0), place, approve=lambda _: True, output=output, also=["html"]
+            ),
             await rerun(output, place, approve=lambda _: True, output=tmp_path / "again.csv"),
             await rerun(min((tmp_path / "state" / "runs").iterdir()).name, place, approve=lambda _: True),
             await run_plan(plan, place, approve=lambda _: True),
@@ -174,10 +184,12 @@ async def test_a_file_with_its_own_campaigns_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Running]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Start a server on which some numbers are in a call for a second; on a server that is "calm" none is."""
     (tmp_path / "server").mkdir()
     names = [word for campaign in THREE for word in ("--campaign", campaign)]
-    with simulator(tmp_path / "server", *names, "--busy-share", "0.3", "--busy-seconds", "1") as running:
+    busy = () if getattr(request, "param", "") == "calm" else ("--busy-share", "0.3", "--busy-seconds", "1")
+    with simulator(tmp_path / "server", *names, *busy) as running:
         yield running
 
 
@@ -262,10 +274,11 @@ def test_each_campaign_is_locked(server: Running, tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 143
 
 
+@pytest.mark.parametrize("server", ["calm"], indirect=True)
 def test_a_saved_plan_keeps_the_campaigns_that_were_listed(server: Running, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state")
-    done = bulk_remove("plan", listed(tmp_path), *own, "-c", "all", "--save", plan)
+    done = bulk_remove("plan", listed(tmp_path), *own, "-c", "all", "--save", plan, "--rate", "100")
     assert done.returncode == 0, done.stderr
     done = bulk_remove("run", "--plan", plan, "-c", "all", "--yes", *own[4:])
     assert done.returncode == 0, done.stderr
@@ -285,7 +298,6 @@ def deletes(server: Running) -> list[tuple[str, int]]:
     return [(entry.campaign, len(entry.asked)) for entry in read_audit(server.audit) if entry.method == "DELETE"]
 
 
-SOON = ("--busy-delay", "300ms")
 CANARY = ("--canary", "--max-numbers-per-request", "7")
 
 
@@ -324,7 +336,7 @@ async def test_a_canary_that_fails_in_one_campaign_stops_them_all_and_resume_goe
 
 def test_a_run_killed_between_the_canaries_is_finished(server: Running, tmp_path: Path) -> None:
     words = run(server, tmp_path, listed(tmp_path), "--yes", *CANARY)
-    with started(*words[: words.index("--rate")], "--rate", "2") as process:
+    with started(*words[: words.index("--rate")], "--rate", "4") as process:
         deadline = time.monotonic() + 60
         while len(deletes(server)) < 2:
             assert time.monotonic() < deadline

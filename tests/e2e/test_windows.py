@@ -1,12 +1,13 @@
 """What can be tried of Windows without it: missing modules, open files, names, line ends, paths, the console."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,28 @@ def words(server: Running, folder: Path) -> list[str]:
     return ["-c", "00001", "--url", server.url, "--user", "demo", "--state-dir", str(folder / "state")]
 
 
-def on_windows(*typed: str | Path, code: int = 0, env: dict[str, str] | None = None) -> str:
-    done = altered(LIKE_WINDOWS, *typed, env=env)
-    assert done.returncode == code, (typed, done.stdout, done.stderr)
-    return done.stdout + done.stderr
+def on_windows(*commands: Sequence[str | Path], code: int = 0) -> list[str]:
+    """Run commands one after the other in one process, in which a file that one left open is in the way of the next.
+
+    Returns what each showed. Only the last may end with the code, which the others do not.
+    """
+    in_turn = (
+        "import json, sys\n"
+        "from bulk_remove.cli import main\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    sys.argv[1:] = words\n"
+        "    try: main()\n"
+        "    except SystemExit as end: code = end.code\n"
+        "    for stream in (sys.stdout, sys.stderr): print(chr(0), end='', file=stream, flush=True)\n"
+        "    if code: sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{LIKE_WINDOWS}\n{in_turn}", json.dumps([[*map(str, words)] for words in commands])],
+        env=environment(), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False, timeout=120,
+    )  # fmt: skip
+    told = [out + err for out, err in zip(done.stdout.split("\0"), done.stderr.split("\0"), strict=True)][:-1]
+    assert (done.returncode, len(told)) == (code, len(commands)), (done.stdout, done.stderr)
+    return told
 
 
 @linux
@@ -88,19 +107,22 @@ def test_plan_run_and_everything_after_it_work_where_windows_has_less(
     server: Running, numbers: Path, tmp_path: Path
 ) -> None:
     state, own = ("--state-dir", tmp_path / "state"), words(server, tmp_path)
-    assert "numbers to remove from 00001" in on_windows("plan", numbers, *own)
     report = ("-o", tmp_path / "report.csv", "--report", "html,xlsx")
-    for _ in range(2):  # the second replaces the reports of the first
-        on_windows("run", numbers, *own, *report, "--yes")
+    told, *_ = on_windows(
+        ("plan", numbers, *own),
+        ("run", numbers, *own, *report, "--yes"),
+        ("run", numbers, *own, *report, "--yes"),  # replaces the reports of the first
+        ("run", ROOT / "sample_data" / "workbooks" / "titles_above.xlsx", *own, "--yes", "--canary"),
+        ("rerun", tmp_path / "report.csv", *own[2:], "--yes"),
+        ("resume", *state, "--yes"),
+        ("report", *state, "-o", tmp_path / "again.html"),
+        ("explain", "601234555", *state),
+        ("runs", "verify", *state),
+        ("runs", "list", *state),
+        ("runs", "prune", "--older-than", "0d", "--yes", *state),
+    )
+    assert "numbers to remove from 00001" in told
     assert [row["status"] for row in report_of(tmp_path)] == ["NOT_EXIST"] * 2
-    on_windows("run", ROOT / "sample_data" / "workbooks" / "titles_above.xlsx", *own, "--yes", "--canary")
-    on_windows("rerun", tmp_path / "report.csv", *own[2:], "--yes")
-    on_windows("resume", *state, "--yes")
-    on_windows("report", *state, "-o", tmp_path / "again.html")
-    on_windows("explain", "601234555", *state)
-    on_windows("runs", "verify", *state)
-    on_windows("runs", "list", *state)
-    on_windows("runs", "prune", "--older-than", "0d", "--yes", *state)
     assert not [*(tmp_path / "state" / "runs").iterdir()]
 
 
@@ -108,11 +130,13 @@ def test_plan_run_and_everything_after_it_work_where_windows_has_less(
 def test_an_inbox_and_a_settings_file_work_where_windows_has_less(server: Running, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("telefon\n601234557\n", encoding="utf-8")
-    on_windows("inbox", tmp_path / "in", *words(server, tmp_path), "--yes", "--settle", "10ms")
+    on_windows(
+        ("inbox", tmp_path / "in", *words(server, tmp_path), "--yes", "--settle", "10ms"),
+        ("config", "init", "--config", tmp_path / "new" / "config.toml"),
+        ("config", "show", "--config", tmp_path / "new" / "config.toml"),
+        ("check", *words(server, tmp_path)[2:6]),
+    )
     assert (tmp_path / "in" / "done" / "a.csv.report.csv").is_file()
-    on_windows("config", "init", "--config", tmp_path / "new" / "config.toml")
-    on_windows("config", "show", "--config", tmp_path / "new" / "config.toml")
-    on_windows("check", *words(server, tmp_path)[2:6])
 
 
 @linux
@@ -147,7 +171,7 @@ async def _removed(link: str) -> None:
 def test_a_name_that_windows_forbids_is_refused_before_anything_is_sent(
     server: Running, numbers: Path, tmp_path: Path, name: str
 ) -> None:
-    told = on_windows("run", numbers, *words(server, tmp_path), "--yes", "-o", tmp_path / name, code=2)
+    (told,) = on_windows(("run", numbers, *words(server, tmp_path), "--yes", "-o", tmp_path / name), code=2)
     assert "Windows does not allow this name" in told
     assert '"DELETE"' not in server.audit.read_text(encoding="utf-8")
 

@@ -224,7 +224,14 @@ async def test_a_hostile_file_is_shown_as_text_only(tmp_path: Path) -> None:
         assert somebody.tab.told == []
 
 
-@pytest.mark.parametrize(("width", "scheme", "code"), [(360, "dark", "pl"), (360, "light", "en"), (1280, "dark", "en")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "code"),
+    [
+        (360, "dark", "pl"),
+        pytest.param(360, "light", "en", marks=pytest.mark.deep),
+        pytest.param(1280, "dark", "en", marks=pytest.mark.deep),
+    ],
+)
 async def test_every_page_is_readable_named_and_no_wider_than_the_screen(
     tmp_path: Path, width: int, scheme: str, code: str
 ) -> None:

@@ -23,8 +23,15 @@ async def picture_of(tab: Tab) -> bytes:
     return b64decode(picture["data"])
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.deep),
+        pytest.param(1280, "light", marks=pytest.mark.deep),
+    ],
+)
 async def test_a_browser_shows_the_page_without_a_complaint_readable_and_no_wider_than_the_screen(
     tmp_path: Path, width: int, scheme: str
 ) -> None:
