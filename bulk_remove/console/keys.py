@@ -130,17 +130,13 @@ class _Keyboard:
         self._taken = False
 
     def _read(self) -> None:
-        if not self._in_front:  # the keys of another command
-            self._loop.remove_reader(self._terminal)
-            self._taken = False
-            return
-        try:
-            typed = os.read(self._terminal, 64)
-        except OSError:
-            typed = b""
+        typed = b""
+        if self._in_front:  # if not, these are the keys of another command
+            with suppress(OSError):  # the terminal is gone; the signal for that may be ignored
+                typed = os.read(self._terminal, 64)
         if typed:
             self._on_keys(typed.decode("ascii", "replace"))
-        else:  # the terminal is gone; the signal for that may be ignored
+        else:
             self._loop.remove_reader(self._terminal)
             self._taken = False
 

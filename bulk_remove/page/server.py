@@ -32,7 +32,7 @@ from bulk_remove.core.throttle import Key
 from bulk_remove.errors import BulkRemoveError, InputError, StorageError, UsageError
 from bulk_remove.language import LANGUAGES, language_in_use, load_language, one_line, ours, phrase, translated, use
 from bulk_remove.page.shown import hint_shown, plan_shown, progress_shown, result_shown, run_shown
-from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, sheets_in, unfinished
+from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, sheets_in
 from bulk_remove.reader import SetAside, set_aside
 from bulk_remove.report.html import speaking
 from bulk_remove.run.again import ended_run
@@ -173,7 +173,7 @@ class Site:
             "language": language_in_use().code,
             "languages": LANGUAGES,
             "work": self.work,
-            "busy": unfinished(self.work),
+            "busy": self.work is not None and self.work.stage is not Stage.ENDED,  # it still locks a campaign
         }
         return _templates().get_template(template).render(own | shown)
 

@@ -256,11 +256,6 @@ class Work(Operator):
         return Ending.DONE if stop is None else Ending.GUARD
 
 
-def unfinished(work: Work | None) -> bool:
-    """Return whether a piece of work still locks a campaign."""
-    return work is not None and work.stage is not Stage.ENDED
-
-
 def of_file(access: Access, settings: Settings, name: str, file: SetAside) -> Planning:
     """Return the function that plans the numbers of a file; `name` is shown."""
 

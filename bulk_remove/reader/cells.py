@@ -64,20 +64,19 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet of any kind of workbook; `read` and `first` are for its own methods."""
+    """A sheet of any kind of workbook.
+
+    `rows` yields the rows that are not blank with the cells of these columns (None: all), and fills in the layout.
+    """
 
     name: str
     hidden: bool
-    read: Callable[[Sequence[int] | None, Layout], Iterator[Row]]
+    rows: Callable[[Sequence[int] | None, Layout], Iterator[Row]]
     first: Sequence[Row] | None = None  # the first rows, if known from opening the workbook
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
-        return self.read(columns, layout)
 
     def first_rows(self, count: int) -> Sequence[Row]:
         """Return the first rows that are not blank, with all their cells."""
-        return [*islice(self.read(None, Layout()), count)] if self.first is None else self.first[:count]
+        return [*islice(self.rows(None, Layout()), count)] if self.first is None else self.first[:count]
 
 
 NO_RESULT = Unread(NO_STORED_RESULT)

@@ -162,45 +162,32 @@ def _is_number(shape: str) -> bool:
 
 def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
     """Raise InputError if quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
+    row, inside = 0, False
+
+    def quoted(lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of records with a quote. All others are only counted, which is ten times as fast."""
+        nonlocal row, inside
+        for line in lines:
+            row += not inside
+            if inside or '"' in line:
+                inside = True
+                yield line
+            elif shorter:
+                shorter.add_line(row, line)
+
     with text.characters() as characters:
-        lines = _QuotedLines(characters, shorter)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
-            for cells in reader:
-                lines.record_ended()
+            for cells in csv.reader(quoted(characters), delimiter=delimiter, strict=True):
+                inside = False
                 if shorter:
-                    shorter.add_record(lines.row, cells)
+                    shorter.add_record(row, cells)
         except csv.Error:
             raise InputError(
                 "{name}: the quotes of row {row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
                 name=text.looked_over.name,
-                row=lines.row,
+                row=row,
             ) from None
-
-
-class _QuotedLines(Iterator[str]):
-    """The lines of records with a quote. All others are only counted, which is ten times as fast."""
-
-    def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
-        self._lines = iter(lines)
-        self._shorter = shorter
-        self._inside = False
-        self.row = 0
-
-    def __next__(self) -> str:
-        for line in self._lines:
-            if not self._inside:
-                self.row += 1
-            if self._inside or '"' in line:
-                self._inside = True
-                return line
-            if self._shorter:
-                self._shorter.add_line(self.row, line)
-        raise StopIteration
-
-    def record_ended(self) -> None:
-        self._inside = False
 
 
 if TYPE_CHECKING:
@@ -243,7 +230,7 @@ def _open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     others = [cells[place] for cells in cut.below(heading.row) if cells != tuple(last) and place < len(cells)]
     number = last[place] if len(last) == place + 1 else ""
     width = min(max(len(cells) for _, cells in cut.rows), len(heading.names) + _MOST_TRAILING)
-    return _Delimited(source, text, width, options, number, is_cut_off(number, others), shorter)
+    return _Delimited(source, text, width, options, number, number != "" and is_cut_off(number, others), shorter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +248,8 @@ class _Delimited:
         with self._text.looked_over.opened() as file:
             is_short = file.seek(0, io.SEEK_END) <= _SHORT_BYTES
         blocks = self._read_by_csv(self.source.header_row) if is_short else self._read_by_pandas()
-        code = CutCode(self._last, self._options.region)
-        if not (self._is_shorter or code.possible):
+        code = CutCode(self._last, self._options.region) if self._last else None
+        if code is None or not (self._is_shorter or code.possible):
             yield from blocks
             return
         last = None

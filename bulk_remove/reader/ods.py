@@ -234,7 +234,11 @@ class _CellText:
         if found.get("calcext:value-type") == "error":
             return error_cell(text)
         if kind in _NUMBERS:
-            return self._number(found.get("office:value", ""), text)
+            written = found.get("office:value", "")
+            if not _NUMBER.fullmatch(written):
+                raise DamagedError
+            shown = shown_instead(text, float(written)) if self._paragraphs else None
+            return float(written) if shown is None else Odd(float(written), shown)
         if kind in {"boolean", "time"}:
             written = found.get(f"office:{kind}-value", "")
             return _time(written) if kind == "time" else written == "true"
@@ -242,13 +246,6 @@ class _CellText:
             return written_date(found.get("office:date-value", ""))
         no_result = not kind and not text and "table:formula" in found
         return NO_RESULT if no_result else found.get("office:string-value", text)
-
-    def _number(self, written: str, text: str) -> Cell:
-        if not _NUMBER.fullmatch(written):
-            raise DamagedError
-        value = float(written)
-        shown = shown_instead(text, value) if self._paragraphs else None
-        return value if shown is None else Odd(value, shown)
 
 
 def _time(written: str) -> Cell:

@@ -10,7 +10,7 @@ seven bits in each of them.
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from bulk_remove.core.cell_formats import CellFormat, built_in_format, cell_format
@@ -318,7 +318,10 @@ def sheets_of_xlsb(package: Package) -> list[Sheet]:
     records = _part_records(package.pieces(strings) if strings else ())
     texts = [_wide(record, 1)[0] for kind, record in records if kind == _BRT_STRING]
     sheets = package.sheets(own, _sheet_places)
-    return [Sheet(name, hidden, _Part(part, package, formats, texts).rows) for name, hidden, part in sheets]
+    return [
+        Sheet(name, hidden, partial(_part_rows, partial(package.pieces, part), formats, texts))
+        for name, hidden, part in sheets
+    ]
 
 
 def _sheet_places(workbook: bytes) -> Iterator[SheetPlace]:
@@ -342,50 +345,51 @@ def _styles_of(styles: bytes) -> list[CellFormat]:
     return formats
 
 
-class _Part:
-    """The part of a package that holds a sheet."""
-
-    def __init__(self, part: str, package: Package, formats: Formats, strings: Sequence[str]) -> None:
-        self._part, self._package, self._formats, self._strings = part, package, formats, strings
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
-        number = 0
-        hidden = False
-        cells: list[Cell] = []
-        for kind, record in _part_records(self._package.pieces(self._part)):
-            if kind in _BRT_CELLS:
-                column = _whole(record, 0)
-                if not number or not len(cells) <= column < MOST_COLUMNS:
+def _part_rows(
+    pieces: Callable[[], Iterable[bytes]],
+    formats: Formats,
+    strings: Sequence[str],
+    columns: Sequence[int] | None,
+    layout: Layout,
+) -> Iterator[Row]:
+    number = 0
+    hidden = False
+    cells: list[Cell] = []
+    for kind, record in _part_records(pieces()):
+        if kind in _BRT_CELLS:
+            column = _whole(record, 0)
+            if not number or not len(cells) <= column < MOST_COLUMNS:
+                raise DamagedError
+            cells += [""] * (column - len(cells))
+            cells.append(_part_cell(kind, record, formats, strings))
+        elif kind in {_BRT_ROW, _BRT_ROWS_END}:
+            if not is_blank(cells):
+                yield number, hidden, picked(cells, columns)
+            cells = []
+            if kind == _BRT_ROW:
+                if not number <= _whole(record, 0) < MOST_ROWS:
                     raise DamagedError
-                cells += [""] * (column - len(cells))
-                cells.append(self._cell(kind, record, _whole(record, 4) & _BRT_STYLE_BITS))
-            elif kind in {_BRT_ROW, _BRT_ROWS_END}:
-                if not is_blank(cells):
-                    yield number, hidden, picked(cells, columns)
-                cells = []
-                if kind == _BRT_ROW:
-                    if not number <= _whole(record, 0) < MOST_ROWS:
-                        raise DamagedError
-                    number = _whole(record, 0) + 1
-                    hidden = bool(record[11] & _BRT_ROW_HIDDEN) or record[8:10] == b"\0\0"
-            else:
-                _lay_out_part(layout, kind, record)
-        if cells:
-            raise DamagedError
+                number = _whole(record, 0) + 1
+                hidden = bool(record[11] & _BRT_ROW_HIDDEN) or record[8:10] == b"\0\0"
+        else:
+            _lay_out_part(layout, kind, record)
+    if cells:
+        raise DamagedError
 
-    def _cell(self, kind: int, record: bytes, style: int) -> Cell:
-        if kind == _BRT_COMPACT:
-            return self._formats.number(_compact_number(record, 8), style)
-        if kind in {_BRT_NUMBER, _BRT_FORMULA_NUMBER}:
-            return self._formats.number(_float_number(record, 8), style)
-        if kind == _BRT_SHARED_TEXT:
-            return self._formats.text(self._strings[_whole(record, 8)], style)
-        if kind in {_BRT_TEXT, _BRT_FORMULA_TEXT}:
-            return self._formats.text(_wide(record, 8)[0], style)
-        if kind == _BRT_RICH_TEXT:
-            return self._formats.text(_wide(record, 9)[0], style)
-        return error_cell(record[8]) if kind in {_BRT_ERROR, _BRT_FORMULA_ERROR} else bool(record[8])
+
+def _part_cell(kind: int, record: bytes, formats: Formats, strings: Sequence[str]) -> Cell:
+    style = _whole(record, 4) & _BRT_STYLE_BITS
+    if kind == _BRT_COMPACT:
+        return formats.number(_compact_number(record, 8), style)
+    if kind in {_BRT_NUMBER, _BRT_FORMULA_NUMBER}:
+        return formats.number(_float_number(record, 8), style)
+    if kind == _BRT_SHARED_TEXT:
+        return formats.text(strings[_whole(record, 8)], style)
+    if kind in {_BRT_TEXT, _BRT_FORMULA_TEXT}:
+        return formats.text(_wide(record, 8)[0], style)
+    if kind == _BRT_RICH_TEXT:
+        return formats.text(_wide(record, 9)[0], style)
+    return error_cell(record[8]) if kind in {_BRT_ERROR, _BRT_FORMULA_ERROR} else bool(record[8])
 
 
 def _lay_out_part(layout: Layout, kind: int, record: bytes) -> None:

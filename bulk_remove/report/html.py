@@ -179,8 +179,14 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
 def _progress(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     known = [*accumulate(course.final, initial=course.final_before)]
     path = growth(known, max(1, summary["numbers"]))
-    before, untimed = course.final_before, course.final_untimed
-    return {"path": path, "before": before, "untimed": untimed, "at_end": known[-1], "breaks": _breaks(course)}
+    timeline = course.timeline
+    return {
+        "path": path,
+        "before": course.final_before,
+        "untimed": course.final_untimed,
+        "at_end": known[-1],
+        "breaks": [_fine(WIDTH * start_s / (timeline.parts * timeline.part_s)) for start_s in timeline.starts_s[1:]],
+    }
 
 
 def _pace(course: Course) -> dict[str, Any]:
@@ -196,13 +202,7 @@ def _pace(course: Course) -> dict[str, Any]:
         "slow_downs": sum(course.slow_down),
         "highest": max(rates),
         "top": top,
-        "breaks": _breaks(course),
     }
-
-
-def _breaks(course: Course) -> list[float]:
-    timeline = course.timeline
-    return [round(1000 * start_s / (timeline.parts * timeline.part_s), 2) for start_s in timeline.starts_s[1:]]
 
 
 def _parts(course: Course) -> list[dict[str, Any]]:

@@ -184,11 +184,9 @@ class ListedCampaign:
         return [self._records[record_id] for record_id in dict.fromkeys(ids) if record_id in self._records]
 
     def _in_call(self, record: Record, now_s: float) -> bool:
-        if any(call.begins_s <= now_s < call.ends_s for call in record.calls):
-            return True
-        if not record.busy_for_s:
-            return False
-        return now_s < self._first_asked_s.setdefault(record.record_id, now_s) + record.busy_for_s
+        if not any(call.begins_s <= now_s < call.ends_s for call in record.calls):
+            self._first_asked_s.setdefault(record.record_id, now_s)
+        return self.is_in_call(record, now_s)
 
 
 class World:
