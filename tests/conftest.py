@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from zlib import crc32
@@ -14,6 +15,7 @@ ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slo
 settings.register_profile("repeatable", ANY_MACHINE, derandomize=True, max_examples=25)
 settings.register_profile("deep", ANY_MACHINE, max_examples=1000)
 settings.load_profile("repeatable")
+_IN_MEMORY, _ENOUGH_BYTES = "/dev/shm", 2 << 30  # noqa: S108 - pytest makes a private folder in it
 
 
 def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's own name
@@ -22,6 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's 
     Undo also what a shell does to a command in its background: there Ctrl-C is ignored, by every process it starts.
     """
     os.environ["BULK_REMOVE_CONFIG"] = os.devnull
+    # Files of tests are kept in memory where there is enough: thousands of commits would wait for the disk. Tests kill
+    # processes, never the machine, so none needs what only a disk keeps.
+    if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _IN_MEMORY)
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGTSTP"):
         number = getattr(signal, name, None)  # Windows has but the first two
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
