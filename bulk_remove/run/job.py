@@ -68,7 +68,6 @@ from bulk_remove.run.folders import (
     shared_of,
 )
 from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
-from bulk_remove.run.past import EarlierRuns, known_of
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
@@ -247,7 +246,7 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
         if job.backup:
             check_free(job.backup, "--backup")
             check_size(findings.records, plan.campaign_ids, job.look_max)
-        known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
+        known, notes = ready.earlier.known(findings.records)
         shown = Planned(job, ready, plan, known)
         operator.show(shown)
         for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
@@ -264,9 +263,8 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
 def notes_on_input(ready: Prepared) -> Iterator[str]:
     """Yield notes on files and numbers that earlier runs had. A rerun needs none."""
     if ready.phases is None:
-        earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
-        yield from earlier.told_of(source.source for source in ready.plan.sources)
-        if removed := removed_earlier(ready.store, ready.removals):
+        yield from ready.earlier.told(ready.settings)
+        if removed := removed_earlier(ready.store, ready.earlier.removals):
             yield counted(
                 removed,
                 "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
@@ -441,7 +439,7 @@ async def carry_out(
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
     if settings.stop_when_missing is not None:
-        await in_thread(bool, prepared.removals)  # reads them now, and not while requests are under way
+        await in_thread(bool, prepared.earlier.removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -456,7 +454,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
-                prepared.removals.places,
+                prepared.earlier.removals.places,
             )
 
             def stop(ending: Ending) -> None:
