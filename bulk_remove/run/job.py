@@ -21,6 +21,7 @@ from contextlib import (
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple, TypeVar
 
 from bulk_remove.core.chunker import SHORTEST_LINE, RequestSize, writing_of
@@ -98,6 +99,7 @@ _UNCOUNTED = "The records were not counted before the run: the API user may not,
 
 T = TypeVar("T")
 OnRows = Callable[[int], None]
+_LOOK_S = 0.5
 
 
 class Operator:
@@ -161,6 +163,67 @@ class Operator:
         """
         del plan, mix, stop
         return Ending.DONE
+
+
+class Background(Operator):
+    """An operator in an event loop that goes on meanwhile: a Python program, or a page."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._dropped = Event()
+        self._stop: Callable[[Ending], None] | None = None
+        self._wish: Ending | None = None
+
+    def drop(self) -> None:
+        """End the reading at the next block of rows; nothing is left behind."""
+        self._dropped.set()
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        """Count the rows."""
+        return nullcontext(self._read)
+
+    def _read(self, rows: int) -> None:
+        self.rows = rows
+        if self._dropped.is_set():
+            raise asyncio.CancelledError
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run the work in a thread, so that the loop goes on."""
+        return await in_thread(work)
+
+    def stop(self, ending: Ending) -> None:
+        """Stop safely, now or as soon as the sending has begun."""
+        self._wish = self._wish or ending
+        if self._stop is not None:
+            self._stop(self._wish)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        """Stop if that was wished before."""
+        self._stop = stop
+        if self._wish is not None:
+            stop(self._wish)
+        yield
+
+    def look(self, ready: Prepared, now: Snapshot) -> None:
+        """Receive the progress, from time to time and at the end."""
+
+    @asynccontextmanager
+    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
+        """Look at the progress until the context ends."""
+
+        async def watch() -> None:
+            while True:
+                self.look(ready, snapshot())
+                await asyncio.sleep(_LOOK_S)
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self.look(ready, snapshot())
 
 
 @dataclass(frozen=True, slots=True)
