@@ -40,7 +40,7 @@ from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
-from bulk_remove.run.again import EarlierRun, check_same_server, find_run
+from bulk_remove.run.again import EarlierRun, find_run
 from bulk_remove.run.finish import Finished, Wanted
 from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
@@ -290,10 +290,8 @@ async def resume(
     told = _changes(changes, [name for name, each in SETTINGS.items() if each.later is Later.RESUME])
 
     def job_of(run: EarlierRun) -> Job:
-        check_same_server(run, server.destination)
-        to = run.destination
-        place = (to.output or None) if output is None else output
-        return _job(run.ready.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
+        place = run.place if output is None else _report(output, run.place.wanted)
+        return _job(run.ready.settings, server, replace(place, overwrite=overwrite))
 
     folder = find_run(server.folder, run_id)
     return await program.carried_out(plan_resume(folder, told, job_of, program))
@@ -426,7 +424,7 @@ def _glancing(settings: Settings, server: Server) -> Look:
 
 
 def _report(
-    output: str | PathLike[str] | None, wanted: Wanted, overwrite: bool, read: Iterable[str] = ()
+    output: str | PathLike[str] | None, wanted: Wanted, overwrite: bool = False, read: Iterable[str] = ()
 ) -> ReportPlace:
     return ReportPlace(None if output is None else Path(_named("--output", output)), wanted, overwrite, (*read,))
 

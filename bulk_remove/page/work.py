@@ -22,7 +22,7 @@ from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
 from bulk_remove.reader import SetAside, open_table, sheets_of
-from bulk_remove.run.again import EarlierRows, EarlierRun, check_same_server, find_run
+from bulk_remove.run.again import EarlierRows, EarlierRun, find_run
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import (
     Background,
@@ -61,10 +61,9 @@ class Access:
     campaign: str = ""
     logged: Callable[[Path], AbstractContextManager[object]] = nullcontext
 
-    def job(self, settings: Settings, output: Path | None = None, wanted: Wanted | None = None) -> Job:
-        """Return a job on the system. Without an `output` its report goes to the run's folder."""
-        place = ReportPlace(output, wanted or Wanted())
-        return Job(settings, self.address, self.login, self.state_dir, place)
+    def job(self, settings: Settings) -> Job:
+        """Return a job on the system. Its report goes to the run's folder."""
+        return Job(settings, self.address, self.login, self.state_dir, ReportPlace(None, Wanted()))
 
 
 class Stage(StrEnum):
@@ -251,11 +250,7 @@ def of_run(access: Access, run_id: str, how: str) -> Planning:
         return access.job(rows.settings)
 
     def on(run: EarlierRun) -> Job:
-        told = run.destination
-        check_same_server(run, access.address.destination(access.login.user))
-        return access.job(
-            run.ready.settings, Path(told.output) if told.output else None, Wanted(told.csv_for, told.also)
-        )
+        return replace(access.job(run.ready.settings), report=run.place)
 
     def planning(work: Work) -> AbstractContextManager[Planned]:
         if how == "rerun":

@@ -50,6 +50,7 @@ from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.again import (
     EarlierRows,
     EarlierRun,
+    check_same_server,
     earlier_rows,
     earlier_run,
     last_session,
@@ -357,7 +358,7 @@ def plan_resume(
 ) -> Iterator["Planned"]:
     """Lock the campaigns of an earlier run and show what is left of it. Does not change its ledger.
 
-    Raises the same errors as `earlier_run`, and InputError for an abandoned run.
+    Raises the same errors as `earlier_run`, InputError for an abandoned run, UsageError for another server.
     """
     if is_marked(folder, Mark.ABANDONED):
         raise InputError(
@@ -366,6 +367,7 @@ def plan_resume(
         )
     with earlier_run(folder, changes) as run:
         job = job_of(run)
+        check_same_server(run, job.address)
         replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
         with job.lock(run.ready.plan.campaign_ids):
             left, done = standing_of(run)
