@@ -23,14 +23,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from threading import Event
 from typing import Any, TypeVar
 
 from bulk_remove.core.lifecycle import SETTLED, explain, is_doubted, status_of
@@ -41,16 +40,14 @@ from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
-from bulk_remove.run.again import EarlierRun, check_same_server, find_run
+from bulk_remove.run.again import EarlierRun, find_run
 from bulk_remove.run.finish import Finished, Wanted
 from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
+    Background,
     Job,
-    OnRows,
-    Operator,
     Planned,
     enter_in_thread,
-    in_thread,
     plan_rerun,
     plan_resume,
     plan_run,
@@ -83,7 +80,6 @@ OnProgress = Callable[[Snapshot], None]
 Approve = Callable[[Plan], bool | Awaitable[bool]]
 T = TypeVar("T")
 _BLOCK_ROWS = 5000
-_PROGRESS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +168,7 @@ async def plan_files(
                 save_plan(Path(_named("--save", save)), ready, settings, replace(destination, left_out=left_out))
             yield ready
 
-    async with enter_in_thread(planning(), program.cancel) as ready:
+    async with enter_in_thread(planning(), program.drop) as ready:
         return ready.plan
 
 
@@ -197,7 +193,7 @@ async def remove_numbers(
     if settings.where:
         raise UsageError("A list of numbers has no columns to choose rows by.", "Give the settings no --where.")
     planning = _Numbers(numbers).plan
-    async with enter_in_thread(plan_run(_job(settings, server), planning, program), program.cancel) as run:
+    async with enter_in_thread(plan_run(_job(settings, server), planning, program), program.drop) as run:
         approved = await run.ask(program)
         for row in Outcomes(run.ready.store).rows():
             if row.state is None:
@@ -208,8 +204,8 @@ async def remove_numbers(
             async for outcome in program.outcomes():
                 yield outcome
         finally:
-            program.stop()
-            sent = await to_the_end(sending, program.stop)
+            program.stop(Ending.CODE)
+            sent = await to_the_end(sending, partial(program.stop, Ending.CODE))
         for row in Outcomes(run.ready.store).rows():
             if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:
                 yield _outcome_of(row.number, row.state)
@@ -294,10 +290,8 @@ async def resume(
     told = _changes(changes, [name for name, each in SETTINGS.items() if each.later is Later.RESUME])
 
     def job_of(run: EarlierRun) -> Job:
-        check_same_server(run, server.destination)
-        to = run.destination
-        place = (to.output or None) if output is None else output
-        return _job(run.ready.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
+        place = run.place if output is None else _report(output, run.place.wanted)
+        return _job(run.ready.settings, server, replace(place, overwrite=overwrite))
 
     folder = find_run(server.folder, run_id)
     return await program.carried_out(plan_resume(folder, told, job_of, program))
@@ -333,19 +327,17 @@ def _job(settings: Settings, server: Server, report: ReportPlace | None = None) 
     return Job(settings, server.address, server.login, server.folder, place)
 
 
-class _Program(Operator):
+class _Program(Background):
     """The calling program as the operator of a run: it gets outcomes and progress, and may stop the run."""
 
     def __init__(self, approve: Approve, on_progress: OnProgress | None = None) -> None:
         if not callable(approve):
             raise TypeError(f"approve must be a function that is given the plan, not {type(approve).__name__}")
+        super().__init__()
         self._approve = approve
         self._on_progress = on_progress
         self._failure: BaseException | None = None
         self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._stop: Callable[[Ending], None] | None = None
-        self._wished = False
-        self._cancelled = Event()
 
     def note(self, sentence: str) -> None:
         log.info("%s", sentence)
@@ -353,27 +345,13 @@ class _Program(Operator):
     def warn(self, sentence: str) -> None:
         log.warning("%s", sentence)
 
-    @contextmanager
-    def reading(self) -> Iterator[OnRows]:
-        """Let a cancellation end the reading at the next block of rows."""
-
-        def on_rows(_rows: int) -> None:
-            if self._cancelled.is_set():
-                raise asyncio.CancelledError
-
-        yield on_rows
-
-    def cancel(self) -> None:
-        """End the reading; nothing is left behind."""
-        self._cancelled.set()
-
     async def carried_out(self, planning: AbstractContextManager[Planned]) -> Finished:
         """Carry a run out. A cancellation stops the sending safely and is raised after the report is written."""
-        async with enter_in_thread(planning, self.cancel) as run:
+        async with enter_in_thread(planning, self.drop) as run:
             if run.ended:
                 return (await run.carry_out(self)).finished
             approved = await run.ask(self)  # a cancellation ends this at once
-            done = await to_the_end(asyncio.create_task(approved.carry_out(self)), self.stop)
+            done = await to_the_end(asyncio.create_task(approved.carry_out(self)), partial(self.stop, Ending.CODE))
             self.check()
             return done.finished
 
@@ -386,9 +364,6 @@ class _Program(Operator):
             answer.close()  # avoids Python's warning that it was never awaited; the check below refuses it
         check_answer(answer)
         return Consent.CODE
-
-    async def do(self, work: Callable[[], T]) -> T:
-        return await in_thread(work)
 
     def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
         for number, state in zip(numbers, states, strict=True):
@@ -404,44 +379,16 @@ class _Program(Operator):
         while (outcome := await self._queue.get()) is not None:
             yield outcome
 
-    def stop(self) -> None:
-        """Stop safely, now or as soon as the sending has begun."""
-        self._wished = True
-        if self._stop is not None:
-            self._stop(Ending.CODE)
-
-    @contextmanager
-    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        self._stop = stop
-        if self._wished:
-            stop(Ending.CODE)
-        yield
-
-    @asynccontextmanager
-    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
-        del ready
-        task = asyncio.create_task(self._watch(snapshot))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            self._tell(snapshot)
-
-    async def _watch(self, snapshot: Callable[[], Snapshot]) -> None:
-        while True:
-            self._tell(snapshot)
-            await asyncio.sleep(_PROGRESS_S)
-
-    def _tell(self, snapshot: Callable[[], Snapshot]) -> None:
+    def look(self, ready: Prepared, now: Snapshot) -> None:
         """Report the progress. If the caller's function fails, the run stops safely, and `check` raises the error."""
+        del ready
         if self._on_progress is None or self._failure is not None:
             return
         try:
-            self._on_progress(snapshot())
+            self._on_progress(now)
         except Exception as error:  # noqa: BLE001 - whatever the caller's own function raises
             self._failure = error
-            self.stop()
+            self.stop(Ending.CODE)
 
     def check(self) -> None:
         """Raise the error of the caller's progress function, if there was one."""
@@ -477,7 +424,7 @@ def _glancing(settings: Settings, server: Server) -> Look:
 
 
 def _report(
-    output: str | PathLike[str] | None, wanted: Wanted, overwrite: bool, read: Iterable[str] = ()
+    output: str | PathLike[str] | None, wanted: Wanted, overwrite: bool = False, read: Iterable[str] = ()
 ) -> ReportPlace:
     return ReportPlace(None if output is None else Path(_named("--output", output)), wanted, overwrite, (*read,))
 

@@ -83,7 +83,6 @@ from bulk_remove.run.look import (
     told_of,
     write_rows,
 )
-from bulk_remove.run.past import known_of
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import (
     NOT_ASKED,
@@ -279,7 +278,7 @@ def plan_job(**given: Any) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.removals))
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready.store, ready.earlier.removals))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
@@ -360,7 +359,7 @@ def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Seq
     plan, findings = ready.plan, ready.findings
     known, notes = Known(findings.records), [*findings.notes]
     if address is not None:
-        known, more = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
+        known, more = ready.earlier.known(findings.records)
         notes += [*more, *passed(plan, known)]
     notes += [*untyped_notes(), *notes_on_input(ready)]
     if not findings.asked and plan.limits.max_share is not None:

@@ -15,14 +15,14 @@ from bulk_remove.ledger.read import (
     StandingTally,
     Totals,
     Trace,
-    completed_run,
     facts_of,
     history,
+    last_ending,
     opened_for_reading,
     trace,
     was_approved,
 )
-from bulk_remove.ledger.store import DAMAGE, Store, create, damage_as_error, open_existing
+from bulk_remove.ledger.store import DAMAGE, Store, UnmadeError, create, damage_as_error, open_existing
 from bulk_remove.ledger.write import Journal, Planning, Reopening, Sending
 
 __all__ = [
@@ -43,13 +43,14 @@ __all__ = [
     "Store",
     "Totals",
     "Trace",
+    "UnmadeError",
     "Verified",
     "WrittenFile",
-    "completed_run",
     "create",
     "damage_as_error",
     "facts_of",
     "history",
+    "last_ending",
     "open_existing",
     "opened_for_reading",
     "trace",

@@ -8,7 +8,7 @@ numbers.
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from itertools import repeat
@@ -20,7 +20,7 @@ from bulk_remove.core.model import NumberState, Status
 from bulk_remove.disk import private
 from bulk_remove.errors import StorageError, UnavailableError
 from bulk_remove.language import phrase
-from bulk_remove.ledger.read import CampaignStates, facts_of, opened_for_reading
+from bulk_remove.ledger.read import CampaignStates, opened_for_reading
 
 if TYPE_CHECKING:
     from bulk_remove.ledger.distinct import Buckets, ExactNumbers, Keys
@@ -83,18 +83,14 @@ MOST_NUMBERS = 5_000_000
 
 
 class Removals:
-    """The numbers that earlier runs removed from campaigns of one host before `before_s` (Unix seconds).
+    """The numbers that earlier runs removed before `before_s` (Unix seconds).
 
-    `ledgers` returns their ledgers, the latest first. They are read only when they are needed. One that cannot be read
-    is left out: a mark in the report is not worth the report.
+    `ledgers` returns their ledgers with the campaigns of interest, the latest first. They are read only when they are
+    needed. One that cannot be read is left out: a mark in the report is not worth the report.
     """
 
-    def __init__(
-        self, ledgers: Callable[[], Iterable[Path]], host: str, campaigns: Iterable[str], before_s: float
-    ) -> None:
+    def __init__(self, ledgers: Callable[[], Iterable[tuple[Path, Collection[str]]]], before_s: float) -> None:
         self._ledgers = ledgers
-        self._host = host
-        self._campaigns = frozenset(campaigns)
         self.before_s = before_s
         self._looked_at = 0
 
@@ -111,23 +107,20 @@ class Removals:
         """The removed numbers, by campaign. Only eight bytes are kept for each, in a sorted array."""
         found: defaultdict[str, list[Keys]] = defaultdict(list)
         with suppress(StorageError, UnavailableError):  # the latter where hosts share their runs
-            for ledger in self._ledgers():
+            for ledger, campaigns in self._ledgers():
                 if self._looked_at >= MOST_NUMBERS:
                     break
                 with suppress(StorageError):
-                    self._add(ledger, found)
+                    self._add(ledger, campaigns, found)
         if not found:
             return {}
         from bulk_remove.ledger.distinct import ExactNumbers  # noqa: PLC0415 - see RowKeys
 
         return {campaign: ExactNumbers(keys) for campaign, keys in found.items()}
 
-    def _add(self, ledger: Path, found: Mapping[str, list["Keys"]]) -> None:
+    def _add(self, ledger: Path, campaigns: Collection[str], found: Mapping[str, list["Keys"]]) -> None:
         with opened_for_reading(ledger) as store, store.reading() as connection:
-            facts = facts_of(store)
-            if not facts.approved_by or facts.plan is None or facts.destination.host != self._host:
-                return
-            for campaign in self._campaigns.intersection(facts.plan.campaign_ids):
+            for campaign in campaigns:
                 for numbers, states in CampaignStates(connection, campaign).chunks():
                     self._looked_at += len(numbers)
                     if places := states.where(self._was_removed):

@@ -34,7 +34,6 @@ from bulk_remove.core.lifecycle import (
 from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome, Status
 from bulk_remove.core.numbers import AlsoTry, Rest
 from bulk_remove.core.plan import CampaignPlan, Keep, KeepList, Plan, SourcePlan
-from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Level, ceilings_of
 from bulk_remove.core.timeline import Attempt, SessionSpan
 from bulk_remove.core.verdicts import UnaskedRemoval
@@ -638,21 +637,8 @@ def _tallies(connection: sqlite3.Connection) -> dict[str, StandingTally]:
     return tallies
 
 
-class SentBefore(NamedTuple):
-    """A run that was completed: its host, and the count of distinct numbers that it sent by campaign."""
-
-    host: str
-    sent: Mapping[str, int]
-
-
-def completed_run(path: Path) -> SentBefore | None:
-    """Return what a run sent, or None if it was not completed or was a rerun, whose size is not typical."""
-    with opened_for_reading(path) as store, store.reading() as connection:
-        facts = facts_of(store)
-        ending = connection.execute("SELECT ending FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
-    if not facts.approved_by or facts.plan is None or ending != (Ending.DONE.value,):
-        return None
-    campaigns = facts.plan.campaigns
-    if any(campaign.settled for campaign in campaigns):
-        return None
-    return SentBefore(facts.destination.host, {campaign.campaign: campaign.numbers for campaign in campaigns})
+def last_ending(store: Store) -> str:
+    """Return how the last session of sending ended, or an empty text. Raises StorageError."""
+    with store.reading() as connection:
+        last = connection.execute("SELECT ending FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
+    return (last and last[0]) or ""

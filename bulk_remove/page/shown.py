@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,9 +34,9 @@ from bulk_remove.page.work import Stage, Work
 from bulk_remove.run.finish import SUMMARY, guess_of
 from bulk_remove.run.folders import LEDGER_FILE
 from bulk_remove.run.job import Done, Planned
-from bulk_remove.run.past import UNDER_WAY, PastRun, local
+from bulk_remove.run.past import UNDER_WAY, EarlierRuns, PastRun, local
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import check_plan, removals_before, removed_earlier
+from bulk_remove.run.prepare import check_plan, removed_earlier
 from bulk_remove.settings import Settings
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -362,13 +363,20 @@ def _why(run: PastRun, done: Done | None) -> str:
 
 def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
     """Say that all numbers of a run that found none had been removed by earlier runs; else return an empty text."""
-    numbers = run.plan.numbers
     if not by_status[Status.NOT_EXIST] or {*+by_status} - {Status.NOT_EXIST, *NEVER_SENT}:
         return ""
-    with opened_for_reading(run.folder / LEDGER_FILE) as store:
-        created_at_s = facts_of(store).created_at_s
-        removed = removed_earlier(store, removals_before(run.folder, run.host, run.campaigns, created_at_s))
-    return "" if removed < numbers else phrase("They are already gone: earlier runs removed all of them.")
+    if _removed_before(run.folder) < run.plan.numbers:
+        return ""
+    return phrase("They are already gone: earlier runs removed all of them.")
+
+
+@lru_cache(maxsize=1)
+def _removed_before(folder: Path) -> int:
+    """Return how many numbers of a run earlier runs removed."""
+    with opened_for_reading(folder / LEDGER_FILE) as store:
+        facts = facts_of(store)
+        plan = facts.plan or Plan(folder.name, "", (), (), 1.0)
+        return removed_earlier(store, EarlierRuns(folder.parents[1], plan, facts.created_at_s).removals)
 
 
 def _records(summary: Mapping[str, Any]) -> Phrase:

@@ -5,14 +5,13 @@ its operator.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
-from threading import Event
 from typing import TypeVar
 
 from bulk_remove.console.live import Scene
@@ -23,16 +22,14 @@ from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
 from bulk_remove.reader import SetAside, open_table, sheets_of
-from bulk_remove.run.again import EarlierRows, EarlierRun, check_same_server, find_run
+from bulk_remove.run.again import EarlierRows, EarlierRun, find_run
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import (
+    Background,
     Done,
     Job,
-    OnRows,
-    Operator,
     Planned,
     enter_in_thread,
-    in_thread,
     plan_files,
     plan_rerun,
     plan_resume,
@@ -47,7 +44,6 @@ T = TypeVar("T")
 Planning = Callable[["Work"], AbstractContextManager[Planned]]
 PATIENCE_S = 1800.0
 """How long a plan waits for an answer. It locks its campaign, and its counts become outdated."""
-_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +61,9 @@ class Access:
     campaign: str = ""
     logged: Callable[[Path], AbstractContextManager[object]] = nullcontext
 
-    def job(self, settings: Settings, output: Path | None = None, wanted: Wanted | None = None) -> Job:
-        """Return a job on the system. Without an `output` its report goes to the run's folder."""
-        place = ReportPlace(output, wanted or Wanted())
-        return Job(settings, self.address, self.login, self.state_dir, place)
+    def job(self, settings: Settings) -> Job:
+        """Return a job on the system. Its report goes to the run's folder."""
+        return Job(settings, self.address, self.login, self.state_dir, ReportPlace(None, Wanted()))
 
 
 class Stage(StrEnum):
@@ -81,14 +76,14 @@ class Stage(StrEnum):
     ENDED = "ended"
 
 
-class Work(Operator):
+class Work(Background):
     """A plan that waits for an answer, then its run. The page shows its attributes."""
 
     def __init__(self, access: Access, planning: Planning) -> None:
+        super().__init__()
         self.access = access
         self.plan_id = token_urlsafe(9)
         self.stage = Stage.PLANNING
-        self.rows = 0
         self.sheets: Sequence[str] | None = None
         self.shown: Planned | None = None
         self.notes: list[str] = []
@@ -100,10 +95,7 @@ class Work(Operator):
         self.done: Done | None = None
         self.paused = False
         self.ending = False
-        self._dropped = Event()
         self._pool: Pool | None = None
-        self._stop: Callable[[Ending], None] | None = None
-        self._wish: Ending | None = None
         self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._go(planning))
 
@@ -153,12 +145,11 @@ class Work(Operator):
     def stop(self, ending: Ending) -> None:
         """Drop a plan, or stop a run after the requests under way; such a run can be resumed."""
         if not self.sending:
-            self._dropped.set()
+            self.drop()
             self._task.cancel()
             return
-        self._wish, self.ending = self._wish or ending, True
-        if self._stop is not None:
-            self._stop(self._wish)
+        self.ending = True
+        super().stop(ending)
 
     async def ended(self) -> None:
         """Wait until it has ended, even by an error."""
@@ -166,7 +157,7 @@ class Work(Operator):
 
     async def _go(self, planning: Planning) -> None:
         try:
-            async with enter_in_thread(planning(self), self._dropped.set) as shown:
+            async with enter_in_thread(planning(self), self.drop) as shown:
                 with self.access.logged(shown.ready.folder) if shown.left.to_send else nullcontext():
                     self.done = await shown.carry_out(self)
         except BulkRemoveError as error:
@@ -182,15 +173,6 @@ class Work(Operator):
     def note(self, sentence: str) -> None:
         """Keep a sentence for the page."""
         self.notes.append(sentence)
-
-    def reading(self) -> AbstractContextManager[OnRows]:
-        """Count the rows. After `stop` the reading ends at the next block."""
-        return nullcontext(self._read)
-
-    def _read(self, rows: int) -> None:
-        self.rows = rows
-        if self._dropped.is_set():
-            raise asyncio.CancelledError
 
     def show(self, run: Planned) -> None:
         """Keep the plan for the page."""
@@ -213,15 +195,7 @@ class Work(Operator):
         """Run the work in a thread, so that the page still answers."""
         if self._pool is not None:
             self.stage = Stage.REPORTING
-        return await in_thread(work)
-
-    @contextmanager
-    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        """Let the page and the end of the process stop the run."""
-        self._stop = stop
-        if self._wish is not None:
-            stop(self._wish)
-        yield
+        return await super().do(work)
 
     @contextmanager
     def steering(self, pool: Pool) -> Iterator[None]:
@@ -229,25 +203,12 @@ class Work(Operator):
         self._pool = pool
         yield
 
-    @asynccontextmanager
-    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
+    def look(self, ready: Prepared, now: Snapshot) -> None:
         """Keep the latest snapshot for the page."""
-        scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, ready.settings.give_up_after_s, keys=False)
-        self.scene = scene
-
-        async def watch() -> None:
-            while True:
-                self.snapshot = snapshot()
-                scene.look(self.snapshot)
-                await asyncio.sleep(_LOOK_S)
-
-        task = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            self.snapshot = snapshot()
+        self.snapshot = now
+        settings = ready.settings
+        self.scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, settings.give_up_after_s, keys=False)
+        self.scene.look(now)
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
         """Keep the canary's verdicts. Only the limit decides."""
@@ -289,11 +250,7 @@ def of_run(access: Access, run_id: str, how: str) -> Planning:
         return access.job(rows.settings)
 
     def on(run: EarlierRun) -> Job:
-        told = run.destination
-        check_same_server(run, access.address.destination(access.login.user))
-        return access.job(
-            run.ready.settings, Path(told.output) if told.output else None, Wanted(told.csv_for, told.also)
-        )
+        return replace(access.job(run.ready.settings), report=run.place)
 
     def planning(work: Work) -> AbstractContextManager[Planned]:
         if how == "rerun":

@@ -60,10 +60,11 @@ from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
 from bulk_remove.run.folders import LEDGER_FILE, Mark, learned_of, lock_campaigns, lock_run, mark, run_folders, share
 from bulk_remove.run.intake import read_keep_lists
-from bulk_remove.run.places import host_of_report
+from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.places import ReportPlace, host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import InputTable, Prepared, Sight, counts_of, new_run, removals_before, with_forms
-from bulk_remove.settings import ALL, Destination, Settings
+from bulk_remove.run.prepare import InputTable, Prepared, Sight, counts_of, new_run, with_forms
+from bulk_remove.settings import ALL, Address, Destination, Settings
 
 ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
 """The hint if an earlier run should go to another server."""
@@ -77,6 +78,12 @@ class EarlierRun:
     told: Settings
     destination: Destination
     consent: Consent
+
+    @property
+    def place(self) -> ReportPlace:
+        """Where it put its report, and in which formats."""
+        to = self.destination
+        return ReportPlace(Path(to.output) if to.output else None, Wanted(to.csv_for, to.also))
 
 
 def find_run(state_dir: Path, name: str) -> Path:
@@ -115,8 +122,8 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
                     "Run its input again.",
                 )
             plan = facts.plan
-            removals = removals_before(folder, plan.host, plan.campaign_ids, facts.created_at_s)
-            ready = Prepared(folder, store, plan, facts.kept, facts.settings, removals)
+            others = EarlierRuns(folder.parents[1], plan, facts.created_at_s)
+            ready = Prepared(folder, store, plan, facts.kept, facts.settings, others)
             run = EarlierRun(ready, facts.settings, facts.destination, Consent(facts.approved_by))
         if verify(store).unproved:
             with damage_as_error(store.path):  # what the proof does not cover must raise before anything is sent
@@ -129,7 +136,7 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
         yield replace(run, ready=replace(ready, plan=plan, settings=settings))
 
 
-def check_same_server(run: EarlierRun, given: Destination | None) -> None:
+def check_same_server(run: EarlierRun, given: Address | Destination | None) -> None:
     """Raise UsageError if the given server is not the server of the run."""
     told = run.destination
     if given is not None and (given.host, given.base_path) != (told.host, told.base_path):
@@ -214,7 +221,7 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
         if last is None:
             return None
         ready, ending = last
-        return finish(ready, ending or Ending.KILLED, None, Wanted(run.destination.csv_for, run.destination.also))
+        return finish(ready, ending or Ending.KILLED, None, run.place.wanted)
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
@@ -452,8 +459,8 @@ def prepared_again(
             keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))
-        removals = removals_before(folder, plan.host, plan.campaign_ids, now_s)
-        yield Prepared(folder, store, plan, earlier.kept, settings, removals, findings, Outcomes(store).phases())
+        others, phases = EarlierRuns(state_dir, plan, now_s), Outcomes(store).phases()
+        yield Prepared(folder, store, plan, earlier.kept, settings, others, findings, phases)
 
 
 def _to_ask(

@@ -145,7 +145,7 @@ class RemovedAgain:
 
     def __init__(self, prepared: "Prepared") -> None:
         self.numbers = 0
-        self._removals = prepared.removals
+        self._removals = prepared.earlier.removals
 
     def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         """Yield the same blocks; `detail` of such a number says so."""

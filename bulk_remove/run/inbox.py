@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from bulk_remove.console import Screen
-from bulk_remove.core.model import harmless
+from bulk_remove.core.model import NumberFormat, Status, harmless
 from bulk_remove.core.summary import (
     HELD_BACK,
     LONGEST_FILE_NAME,
@@ -51,13 +51,15 @@ from bulk_remove.language import counted, ours, phrase, translated
 from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
 from bulk_remove.run.again import close_run, note_copies
 from bulk_remove.run.finish import REPORT, SUMMARY
-from bulk_remove.run.folders import Mark, mark, note_report, noted_reports
+from bulk_remove.run.folders import Mark, is_marked, mark, note_report, noted_reports
 from bulk_remove.run.job import Carried
-from bulk_remove.run.past import EarlierRuns, Left, PastRun, past_run
+from bulk_remove.run.past import WHERE, EarlierRuns, PastRun, alike_in, past_run
 from bulk_remove.settings import Settings
 
 REPORT_END = ".report.csv"
 NOTE_END = ".note.txt"
+# The settings that decide which numbers are read from a file, and in which forms they are sent.
+_READING = (*WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region", "where")
 
 
 class FileLook(NamedTuple):
@@ -270,6 +272,47 @@ class NightRules(NamedTuple):
     until_s: float | None
 
 
+class Left(NamedTuple):
+    """An unfinished run of a file in the inbox: the run's folder, the file's name and its SHA-256."""
+
+    folder: Path
+    name: str
+    content: str
+
+
+def left_over(runs: EarlierRuns, inbox: Path, host: str, settings: Settings) -> Iterator[Left]:
+    """Yield the unfinished runs of single files from an inbox, oldest first."""
+    for run in reversed([run for run in runs if run.plan.host == host and alike_in(run.settings, settings, WHERE)]):
+        files = {(Path(each.source.file), each.source.sha256) for each in run.plan.sources}
+        if len(files) == 1 and not any(is_marked(run.folder, each) for each in Mark):
+            ((file, content),) = files
+            if file.parent == inbox:
+                yield Left(run.folder, file.name, content)
+
+
+def finished_with(runs: EarlierRuns, content: str, host: str, settings: Settings) -> PastRun | None:
+    """Return the latest run that read this content in the same way and left nothing open, or None."""
+    for each in runs:
+        if each.plan.host == host and each.had(content) and _reads_alike(each.settings, settings):
+            run = past_run(each.folder)
+            kept = run.unsent_rows[Status.KEPT]  # today's --keep lists may be shorter
+            if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
+                return run
+    return None
+
+
+def _reads_alike(earlier: Settings | None, own: Settings) -> bool:
+    """Return whether a run read the same numbers and sent them in all forms that are wanted now."""
+    if earlier is None or own.internal_numbers not in {None, earlier.internal_numbers}:
+        return False
+    if own.number_format is NumberFormat.AUTO:
+        # That run settled the form by the records. It also sent the forms of its own --also-try.
+        forms = {*own.also_try} <= {*earlier.also_try}
+    else:
+        forms = alike_in(own, earlier, ("number_format", "also_try"))
+    return forms and alike_in(own, earlier, _READING)
+
+
 class Night:
     """Works through an inbox once. `ends` collects the results of the files.
 
@@ -287,7 +330,8 @@ class Night:
         self.ends: list[FileEnd] = []
         self._inbox = inbox
         self._rules = rules
-        self._earlier = EarlierRuns(rules.state_dir, rules.host, rules.settings)
+        self._earlier = EarlierRuns(rules.state_dir)
+        self._left = [*left_over(self._earlier, inbox.folder, rules.host, rules.settings)]
         self._screen = screen
         self._start = start
         self._again = again
@@ -300,7 +344,7 @@ class Night:
         looked_s = time.monotonic()
         self._leave_alone(first)
         taken: set[str] = set()
-        for left in self._earlier.left_over(self._inbox.folder):
+        for left in self._left:
             if not self._is_over(left.name):
                 taken |= self._take_up(left)
         waiting = [name for name in first if name not in taken]
@@ -438,7 +482,7 @@ class Night:
                 phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
             )
             return
-        run = self._earlier.finished_with(copy.sha256)
+        run = finished_with(self._earlier, copy.sha256, self._rules.host, self._rules.settings)
         if run is None:
             self._run(name, look, copy)
             return
@@ -472,7 +516,7 @@ class Night:
         except BulkRemoveError as error:
             self._leave_in_inbox(name, error, None)
         else:
-            self._earlier.add(carried.folder)
+            self._earlier.folders.insert(0, carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
     def _refuse(self, name: str, look: FileLook, error: BulkRemoveError) -> None:

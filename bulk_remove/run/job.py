@@ -21,6 +21,7 @@ from contextlib import (
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple, TypeVar
 
 from bulk_remove.core.chunker import SHORTEST_LINE, RequestSize, writing_of
@@ -49,6 +50,7 @@ from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.again import (
     EarlierRows,
     EarlierRun,
+    check_same_server,
     earlier_rows,
     earlier_run,
     last_session,
@@ -68,7 +70,6 @@ from bulk_remove.run.folders import (
     shared_of,
 )
 from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
-from bulk_remove.run.past import EarlierRuns, known_of
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
@@ -99,6 +100,7 @@ _UNCOUNTED = "The records were not counted before the run: the API user may not,
 
 T = TypeVar("T")
 OnRows = Callable[[int], None]
+_LOOK_S = 0.5
 
 
 class Operator:
@@ -162,6 +164,67 @@ class Operator:
         """
         del plan, mix, stop
         return Ending.DONE
+
+
+class Background(Operator):
+    """An operator in an event loop that goes on meanwhile: a Python program, or a page."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._dropped = Event()
+        self._stop: Callable[[Ending], None] | None = None
+        self._wish: Ending | None = None
+
+    def drop(self) -> None:
+        """End the reading at the next block of rows; nothing is left behind."""
+        self._dropped.set()
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        """Count the rows."""
+        return nullcontext(self._read)
+
+    def _read(self, rows: int) -> None:
+        self.rows = rows
+        if self._dropped.is_set():
+            raise asyncio.CancelledError
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run the work in a thread, so that the loop goes on."""
+        return await in_thread(work)
+
+    def stop(self, ending: Ending) -> None:
+        """Stop safely, now or as soon as the sending has begun."""
+        self._wish = self._wish or ending
+        if self._stop is not None:
+            self._stop(self._wish)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        """Stop if that was wished before."""
+        self._stop = stop
+        if self._wish is not None:
+            stop(self._wish)
+        yield
+
+    def look(self, ready: Prepared, now: Snapshot) -> None:
+        """Receive the progress, from time to time and at the end."""
+
+    @asynccontextmanager
+    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
+        """Look at the progress until the context ends."""
+
+        async def watch() -> None:
+            while True:
+                self.look(ready, snapshot())
+                await asyncio.sleep(_LOOK_S)
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self.look(ready, snapshot())
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +310,7 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
         if job.backup:
             check_free(job.backup, "--backup")
             check_size(findings.records, plan.campaign_ids, job.look_max)
-        known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
+        known, notes = ready.earlier.known(findings.records)
         shown = Planned(job, ready, plan, known)
         operator.show(shown)
         for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
@@ -264,9 +327,8 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
 def notes_on_input(ready: Prepared) -> Iterator[str]:
     """Yield notes on files and numbers that earlier runs had. A rerun needs none."""
     if ready.phases is None:
-        earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
-        yield from earlier.told_of(source.source for source in ready.plan.sources)
-        if removed := removed_earlier(ready.store, ready.removals):
+        yield from ready.earlier.told(ready.settings)
+        if removed := removed_earlier(ready.store, ready.earlier.removals):
             yield counted(
                 removed,
                 "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
@@ -296,7 +358,7 @@ def plan_resume(
 ) -> Iterator["Planned"]:
     """Lock the campaigns of an earlier run and show what is left of it. Does not change its ledger.
 
-    Raises the same errors as `earlier_run`, and InputError for an abandoned run.
+    Raises the same errors as `earlier_run`, InputError for an abandoned run, UsageError for another server.
     """
     if is_marked(folder, Mark.ABANDONED):
         raise InputError(
@@ -305,6 +367,7 @@ def plan_resume(
         )
     with earlier_run(folder, changes) as run:
         job = job_of(run)
+        check_same_server(run, job.address)
         replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
         with job.lock(run.ready.plan.campaign_ids):
             left, done = standing_of(run)
@@ -441,7 +504,7 @@ async def carry_out(
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
     if settings.stop_when_missing is not None:
-        await in_thread(bool, prepared.removals)  # reads them now, and not while requests are under way
+        await in_thread(bool, prepared.earlier.removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -456,7 +519,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
-                prepared.removals.places,
+                prepared.earlier.removals.places,
             )
 
             def stop(ending: Ending) -> None:

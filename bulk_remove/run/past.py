@@ -1,6 +1,6 @@
 """The runs on this machine, read from their ledgers: what was done, what is open, where the reports are.
 
-`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` serves `prune` and
+`EarlierRuns` serves the plan of a new run. `prunable` serves `prune` and
 lists the reports that stay in other folders. `verify_run` compares reports with the ledger, which keeps their SHA-256,
 and the ledger with the heads of its proof in unchanged summaries. `explain_number` shows what was done with a number.
 """
@@ -8,17 +8,18 @@ and the ledger with the heads of its proof in unchanged summaries. `explain_numb
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from hashlib import file_digest
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.limits import Known
-from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
+from bulk_remove.core.model import OPEN_STATUSES, Rehearsal, Status, harmless, unsent_status
 from bulk_remove.core.numbers import Normaliser
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, none_found
@@ -29,13 +30,15 @@ from bulk_remove.ledger import (
     DAMAGE,
     History,
     Outcomes,
+    Removals,
     StandingTally,
     Store,
     Trace,
+    UnmadeError,
     Verified,
-    completed_run,
     facts_of,
     history,
+    last_ending,
     opened_for_reading,
     trace,
     verify,
@@ -175,17 +178,22 @@ def past_run(folder: Path) -> PastRun:
     reports = (folder / REPORT, *noted.paths) if (folder / REPORT).exists() else noted.paths
     held = under_way(folder)
     ledger = folder / LEDGER_FILE
-    if not ledger.is_file() or not was_approved(ledger):
-        return PastRun(folder, UNDER_WAY if held else KILLED_PLANNING, begun_s(folder), None, "", reports)
+    unsent = PastRun(folder, UNDER_WAY if held else KILLED_PLANNING, begun_s(folder), None, "", reports)
+    if not ledger.is_file():
+        return unsent
     try:
         with opened_for_reading(ledger) as store:
+            if not store.approved():
+                return unsent
             told = history(store)
             state = UNDER_WAY if held else _ending(folder, told)
             run = PastRun(folder, state, told.last_s, told, "" if noted.whole else _LOST, reports)
             details_as_json(run)  # a damaged cell must raise here, and not later
             return run
+    except UnmadeError:
+        return unsent
     except StorageError as error:
-        return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
+        return replace(unsent, state=UNDER_WAY if held else UNREADABLE, problem=error.sentence)
 
 
 def _ending(folder: Path, told: History) -> str:
@@ -243,96 +251,123 @@ def details_as_json(run: PastRun) -> dict[str, object]:
     }
 
 
+RECENT_RUNS = 30
+"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
+_MOST_RUNS, _LONGEST_AGO_S = 500, 366 * 86_400.0
+"""Only so many earlier runs, begun within so many seconds before a run, are searched for the numbers they removed."""
 _LOOKED_AT = 20
 """So many runs of one content are opened to name the one that removed something."""
-_WHERE = ("campaign", "campaign_column")
-# The settings that decide which numbers are read from a file, and in which forms they are sent.
-_READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region", "where")
+WHERE = ("campaign", "campaign_column")
 
 
-class _Known(NamedTuple):
+_NO_PLAN = Plan("", "", (), (), 1.0)
+
+
+class KnownRun(NamedTuple):
+    """An earlier run without its numbers. Without an approval, or if it cannot be read, its plan is empty.
+
+    `saved_plan` is the id of the saved plan that it ran, `ending` how its last session ended. `unread` says that not
+    everything could be read.
+    """
+
     folder: Path
-    sources: tuple[Source, ...]
-    settings: Settings
+    plan: Plan = _NO_PLAN
+    settings: Settings | None = None
+    saved_plan: object = None
+    ending: str = ""
+    unread: bool = False
 
     def had(self, content: str) -> bool:
-        return any(source.sha256 == content for source in self.sources)
+        """Return whether its input had a file with this SHA-256."""
+        return any(each.source.sha256 == content for each in self.plan.sources)
 
 
-class Left(NamedTuple):
-    """An unfinished run of a file in the inbox: the run's folder, the file's name and its SHA-256."""
-
-    folder: Path
-    name: str
-    content: str
+def _known_run(folder: Path) -> KnownRun:
+    ledger, run = folder / LEDGER_FILE, KnownRun(folder)
+    if not ledger.is_file():
+        return run
+    try:
+        with opened_for_reading(ledger) as store:
+            facts = facts_of(store)
+            if facts.approved_by and facts.plan:
+                planned: object = facts.destination.planned  # a damaged cell may hold anything
+                saved_plan = planned.get("plan") if isinstance(planned, Mapping) else None
+                run = KnownRun(folder, facts.plan, facts.settings, saved_plan)
+            return run._replace(ending=last_ending(store))
+    except StorageError:
+        return run._replace(unread=True)
 
 
 class EarlierRuns:
-    """The approved runs on this machine against one server, oldest first. Unreadable ledgers are skipped."""
+    """The runs of a state folder, the latest first, without the run that is planned: that is the `own` plan.
 
-    def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
-        self._host = host
-        self._settings = settings
-        self._known: list[_Known] = []
-        self._elsewhere: list[_Known] = []  # for other campaigns
-        for folder in run_folders(state_dir):
-            self.add(folder)
+    Each is read once, when it is first needed. Raises StorageError, and UnavailableError where hosts share their runs.
+    `removals` are the numbers that runs begun before the own one removed before `before_s` (Unix seconds).
+    """
 
-    def add(self, folder: Path) -> None:
-        """Add a run, if it was approved and sent to this server."""
-        if not (folder / LEDGER_FILE).is_file():
-            return
-        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:
-            facts = facts_of(store)
-            if facts.approved_by and facts.plan and facts.destination.host == self._host:
-                runs = self._known if _alike(facts.settings, self._settings, _WHERE) else self._elsewhere
-                runs.append(_Known(folder, tuple(each.source for each in facts.plan.sources), facts.settings))
+    def __init__(self, state_dir: Path, own: Plan = _NO_PLAN, before_s: float = 0.0) -> None:
+        self.removals = Removals(self._ledgers, before_s)
+        self._state_dir = state_dir
+        self._own = own
+        self._read: dict[Path, KnownRun] = {}
 
-    def left_over(self, inbox: Path) -> Iterator[Left]:
-        """Yield the unfinished runs of single files from an inbox."""
-        for known in [*self._known]:
-            files = {(Path(source.file), source.sha256) for source in known.sources}
-            if len(files) == 1 and not any(is_marked(known.folder, each) for each in Mark):
-                ((file, content),) = files
-                if file.parent == inbox:
-                    yield Left(known.folder, file.name, content)
+    @cached_property
+    def folders(self) -> list[Path]:
+        """Their folders."""
+        return [folder for folder in reversed(run_folders(self._state_dir)) if folder.name != self._own.run_id]
 
-    def finished_with(self, content: str) -> PastRun | None:
-        """Return the latest run that read this content in the same way and left nothing open, or None."""
-        for known in reversed(self._known):
-            if known.had(content) and self._reads_alike(known.settings):
-                run = past_run(known.folder)
-                kept = run.unsent_rows[Status.KEPT]  # today's --keep lists may be shorter
-                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
-                    return run
-        return None
+    def __iter__(self) -> Iterator[KnownRun]:
+        for folder in self.folders:
+            if folder not in self._read:
+                self._read[folder] = _known_run(folder)
+            yield self._read[folder]
 
-    def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
+    def known(self, records: Mapping[str, int]) -> tuple[Known, tuple[str, ...]]:
+        """Return what is known about its campaigns, with the server's `records`, and a note on unreadable ledgers."""
+        earlier: defaultdict[str, list[int]] = defaultdict(list)
+        wanted = {*self._own.campaign_ids}
+        unread = 0
+        for run in self if wanted else ():
+            unread += run.unread
+            sent = run.plan.campaigns
+            # The size of a rerun, which has settled numbers, is not typical.
+            if (run.plan.host, run.ending) == (self._own.host, Ending.DONE) and not any(each.settled for each in sent):
+                for each in sent:
+                    if each.campaign in wanted:
+                        earlier[each.campaign].append(each.numbers)
+                wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
+                if not wanted:
+                    break
+        note = counted(
+            unread,
+            "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
+            "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
+        )
+        known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
+        return known, (note,) if unread else ()
+
+    def _ledgers(self) -> Iterator[tuple[Path, Collection[str]]]:
+        before_s = self.removals.before_s - _LONGEST_AGO_S
+        for run in islice((run for run in self if run.folder.name < self._own.run_id), _MOST_RUNS):
+            campaigns = {*self._own.campaign_ids}.intersection(run.plan.campaign_ids)
+            if campaigns and run.plan.host == self._own.host and begun_s(run.folder) >= before_s:
+                yield run.folder / LEDGER_FILE, campaigns
+
+    def told(self, settings: Settings) -> Iterator[str]:
         """Yield a sentence on each source whose content an approved run has read already, naming the latest run."""
-        for source in sources:
-            runs = self._known, self._elsewhere  # runs with this campaign go before others
-            alike = next(filter(None, ([each for each in kind if each.had(source.sha256)] for kind in runs)), None)
-            if alike is not None:
-                file, note = harmless(source.file), _note_on if alike[0] in self._known else _note_elsewhere
-                runs_of_it = [past_run(known.folder) for known in alike[-_LOOKED_AT:][::-1]]
-                latest = runs_of_it[0]  # named unless only an earlier one removed something
-                removed = (run for run in runs_of_it if run.numbers_by_status[Status.REMOVED])
-                yield note(file, latest if latest.open_numbers else next(removed, latest))
-
-    def _reads_alike(self, earlier: Settings) -> bool:
-        """Return whether a run read the same numbers and sent them in all forms that are wanted now."""
-        own = self._settings
-        if own.internal_numbers not in {None, earlier.internal_numbers}:
-            return False
-        if own.number_format is NumberFormat.AUTO:
-            # That run settled the form by the records. It also sent the forms of its own --also-try.
-            forms = {*own.also_try} <= {*earlier.also_try}
-        else:
-            forms = _alike(own, earlier, ("number_format", "also_try"))
-        return forms and _alike(own, earlier, _READING)
+        for source in (each.source for each in self._own.sources):
+            alike = [run for run in self if run.plan.host == self._own.host and run.had(source.sha256)]
+            here = [run for run in alike if alike_in(run.settings, settings, WHERE)]  # these go before others
+            if alike:
+                runs = (past_run(run.folder) for run in (here or alike)[:_LOOKED_AT])
+                latest = next(runs)  # named unless only an earlier one removed something
+                removed = (run for run in chain((latest,), runs) if run.numbers_by_status[Status.REMOVED])
+                named = latest if latest.open_numbers else next(removed, latest)
+                yield (_note_on if here else _note_elsewhere)(harmless(source.file), named)
 
 
-def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:
+def alike_in(one: Settings | None, other: Settings, names: Iterable[str]) -> bool:
+    """Return whether two runs have the same values of these settings."""
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
@@ -397,39 +432,6 @@ def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
             if report.parent.is_dir():
                 parts = [path for path in report.parent.iterdir() if path.name.startswith(f".{report.name}.")]
                 yield from sorted(path for path in parts if path.name.endswith(".part"))
-
-
-RECENT_RUNS = 30
-"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
-
-
-def known_of(
-    state_dir: Path, host: str, campaigns: Collection[str], records: Mapping[str, int]
-) -> tuple[Known, tuple[str, ...]]:
-    """Return what is known about the campaigns, with the server's `records`, and a note on unreadable ledgers."""
-    earlier: defaultdict[str, list[int]] = defaultdict(list)
-    wanted = set(campaigns)
-    unread = 0
-    for folder in reversed(run_folders(state_dir)):
-        if not wanted or not (folder / LEDGER_FILE).is_file():
-            continue
-        try:
-            run = completed_run(folder / LEDGER_FILE)
-        except StorageError:
-            unread += 1
-            continue
-        if run is None or run.host != host:
-            continue
-        for campaign in wanted.intersection(run.sent):
-            earlier[campaign].append(run.sent[campaign])
-        wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
-    known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
-    note = counted(
-        unread,
-        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
-        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
-    )
-    return known, (note,) if unread else ()
 
 
 class Found(StrEnum):

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -22,16 +22,9 @@ from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.ledger import Planning, Removals, RowKeys, Store, create
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
-from bulk_remove.run.folders import (
-    LEDGER_FILE,
-    begun_s,
-    learned_of,
-    lock_run,
-    make_private,
-    new_run_folder,
-    run_folders,
-)
+from bulk_remove.run.folders import LEDGER_FILE, learned_of, lock_run, make_private, new_run_folder
 from bulk_remove.run.intake import Intake, KeepLists, read_keep_lists
+from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
@@ -66,8 +59,8 @@ class InputTable(Protocol):
 class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
-    `settings` were used for the plan and have a settled number format. `removals` are those of earlier runs, `findings`
-    what was seen of its campaigns. `phases` counts the numbers of a resume or a rerun by phase, None for a new run.
+    `settings` were used for the plan and have a settled number format. `earlier` are the other runs, `findings` what
+    was seen of its campaigns. `phases` counts the numbers of a resume or a rerun by phase, None for a new run.
     """
 
     folder: Path
@@ -75,7 +68,7 @@ class Prepared:
     plan: Plan
     kept: tuple[str, ...]
     settings: Settings
-    removals: Removals
+    earlier: EarlierRuns
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
 
@@ -83,23 +76,6 @@ class Prepared:
     def state_dir(self) -> Path:
         """The folder for the state of all runs."""
         return self.folder.parents[1]
-
-
-_LOOKED_AT_RUNS, _LOOKED_AT_S = 500, 366 * 86_400.0
-"""Only so many earlier runs, begun within so many seconds before a run, are searched for the numbers they removed."""
-
-
-@lru_cache(maxsize=1)
-def removals_before(folder: Path, host: str, campaigns: Sequence[str], created_at_s: float) -> Removals:
-    """Return the numbers that earlier runs removed from the campaigns of a run in this folder."""
-
-    def ledgers() -> Iterator[Path]:
-        earlier = [each for each in run_folders(folder.parents[1]) if each.name < folder.name]
-        for each in earlier[: -_LOOKED_AT_RUNS - 1 : -1]:
-            if begun_s(each) >= created_at_s - _LOOKED_AT_S and (each / LEDGER_FILE).is_file():
-                yield each / LEDGER_FILE
-
-    return Removals(ledgers, host, campaigns, created_at_s)
 
 
 def removed_earlier(store: Store, removals: Removals) -> int:
@@ -193,8 +169,8 @@ class _Planner:
                 keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
-            removals = removals_before(folder, plan.host, plan.campaign_ids, self.now_s)
-            yield Prepared(folder, store, plan, kept, settings, removals, findings), intake.whole
+            earlier = EarlierRuns(self.state_dir, plan, self.now_s)
+            yield Prepared(folder, store, plan, kept, settings, earlier, findings), intake.whole
 
 
 def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:

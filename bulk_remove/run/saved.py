@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,13 +18,13 @@ from bulk_remove import __version__
 from bulk_remove.core.model import harmless
 from bulk_remove.core.timeline import duration
 from bulk_remove.disk import opened
-from bulk_remove.errors import GuardStop, StorageError, UnavailableError, UsageError
+from bulk_remove.errors import GuardStop, UnavailableError, UsageError
 from bulk_remove.language import Phrase, joined, ours, phrase
-from bulk_remove.ledger import Planning, facts_of, opened_for_reading
+from bulk_remove.ledger import Planning
 from bulk_remove.reader.source import PIPED, STANDARD_INPUT
 from bulk_remove.report.csv import planner_told, timestamp
-from bulk_remove.run.folders import LEDGER_FILE, run_folders
 from bulk_remove.run.look import new_file
+from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.prepare import Prepared, system_user
 from bulk_remove.settings import SETTINGS, Address, Destination, Part, Settings, checked
 
@@ -102,7 +101,7 @@ class SavedPlan:
 
     def check(self, ready: Prepared) -> None:
         """Raise GuardStop unless a plan that was made now is the saved one, and no run has used that one."""
-        check_unused(self, ready.state_dir)
+        check_unused(self, ready.earlier)
         now = _holds(ready)
         differing = [name for name in _TOLD if self.holds[name] != now[name]]
         if differing:
@@ -228,7 +227,7 @@ def load_plan(path: Path, max_age_s: float, state_dir: Path, now_s: float) -> Sa
             phrase("The plan {path} was saved {ahead} in the future.", path=shown, ahead=duration(-age_s)),
             "Check the clocks of both machines.",
         )
-    check_unused(saved, state_dir)
+    check_unused(saved, EarlierRuns(state_dir))
     return saved
 
 
@@ -277,19 +276,15 @@ def _saved(path: Path, content: Mapping[str, Any]) -> SavedPlan:
     return saved
 
 
-def check_unused(saved: SavedPlan, state_dir: Path) -> None:
-    """Raise GuardStop if a run in this state folder was approved with this plan."""
-    for folder in reversed(run_folders(state_dir)):
-        if not (folder / LEDGER_FILE).is_file():
-            continue
-        with suppress(StorageError), opened_for_reading(folder / LEDGER_FILE) as store:
-            facts = facts_of(store)
-            if facts.approved_by and facts.destination.planned.get("plan") == saved.plan_id:
-                raise GuardStop(
-                    phrase(
-                        "The plan {path} was run already, by run {run}. A plan runs once.",
-                        path=harmless(str(saved.path)),
-                        run=folder.name,
-                    ),
-                    phrase("To finish what it left open: bulk-remove resume {run}", run=folder.name),
-                )
+def check_unused(saved: SavedPlan, earlier: EarlierRuns) -> None:
+    """Raise GuardStop if one of these runs was approved with this plan."""
+    for run in earlier:
+        if run.saved_plan == saved.plan_id:
+            raise GuardStop(
+                phrase(
+                    "The plan {path} was run already, by run {run}. A plan runs once.",
+                    path=harmless(str(saved.path)),
+                    run=run.folder.name,
+                ),
+                phrase("To finish what it left open: bulk-remove resume {run}", run=run.folder.name),
+            )

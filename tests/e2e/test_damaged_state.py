@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
+from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.errors import BulkRemoveError, ExitCode, UsageError
 from bulk_remove.run.after import gauges_of
-from bulk_remove.run.past import EarlierRuns, known_of, past_runs
+from bulk_remove.run.inbox import finished_with, left_over
+from bulk_remove.run.past import EarlierRuns, past_runs
 from bulk_remove.run.places import Owner, check_replaceable, host_of_report
 from bulk_remove.settings import Settings
 from tests.support.inline_journal import SOURCE as INPUT
@@ -94,12 +96,15 @@ def look_at_all(left: Left, out: Path) -> set[int]:
     ]  # fmt: skip
     codes = {code_of(left, *command) for command in commands}
     host = left.url.removeprefix("http://")
-    known_of(left.state, host, ["00001"], {})
-    earlier = EarlierRuns(left.state, host, Settings("00001"))
-    for each in earlier.left_over(left.state):
-        earlier.finished_with(each.content)
-    earlier.finished_with("0" * 64)
-    assert [*earlier.told_of([replace(INPUT, sha256="0" * 64)])] == []
+    source = SourcePlan(replace(INPUT, sha256="0" * 64), 1, 0, ())
+    own, settings = Plan("99999999", host, (source,), (CampaignPlan("00001", 1, 1),), 5.0), Settings("00001")
+    earlier = EarlierRuns(left.state, own, 9e9)
+    earlier.known({})
+    bool(earlier.removals)
+    for each in left_over(earlier, left.state, host, settings):
+        finished_with(earlier, each.content, host, settings)
+    finished_with(earlier, "0" * 64, host, settings)
+    assert [*earlier.told(settings)] == []
     host_of_report(out, "0" * 64, left.state)
     runs = [*past_runs(left.state)]
     for report in [report for each in runs for report in each.reports]:

@@ -13,7 +13,7 @@ from bulk_remove.core.plan import Consent
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.errors import GuardStop, InputError
+from bulk_remove.errors import GuardStop, InputError, UsageError
 from bulk_remove.run.again import close_run
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import Job, Operator, Planned, enter_in_thread, in_thread, plan_files, plan_resume, plan_run
@@ -133,6 +133,10 @@ async def test_a_run_that_was_stopped_is_taken_up_again_and_its_ledger_waits_for
         refusing.consent.set_result(False)
         with pytest.raises(GuardStop):
             await resumed(refusing)
+        elsewhere = replace(job, address=Address.parse("https://other.thulium.com"))
+        with pytest.raises(UsageError, match=r"was sent to .*, not to other\.thulium\.com"):
+            async with enter_in_thread(plan_resume(folder, {}, lambda _run: elsewhere, Page())):
+                pass
         again = Page()
         again.consent.set_result(True)
         assert await resumed(again) is Ending.DONE
