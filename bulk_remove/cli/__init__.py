@@ -17,10 +17,14 @@ def main() -> None:
     A signal arrives here only before a plan is approved. After that it is a StoppedError. A window that closes at the
     end stays open until an error was read.
     """
-    import click  # noqa: PLC0415 - keeps `import bulk_remove.cli` fast
+    try:
+        import click  # noqa: PLC0415 - keeps `import bulk_remove.cli` fast
 
-    from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
-    from bulk_remove.cli.signals import exit_of, opened_by_double_click, terminable  # noqa: PLC0415 - likewise
+        from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
+        from bulk_remove.cli.signals import exit_of, opened_by_double_click, terminable  # noqa: PLC0415 - likewise
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: nothing was sent.\n")
+        sys.exit(ExitCode.INTERRUPTED)
 
     gc.set_threshold(_CYCLES_SOUGHT_AFTER)
     # Otherwise numpy's linear algebra, which is not used here, starts a busy thread on each core.

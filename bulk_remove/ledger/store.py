@@ -337,13 +337,15 @@ def open_existing(path: Path) -> Store:
 
 
 def check_format(path: Path, connection: sqlite3.Connection, version: int) -> None:
-    """Raise StorageError for a ledger of another format, UnmadeError for a file without tables."""
+    """Raise StorageError for a ledger of another format, UnmadeError for one whose run was killed while making it."""
     if version in _READ:
         return
     kind = StorageError
     try:
-        ((tool_version,),) = connection.execute("SELECT tool_version FROM run").fetchall()
-    except (sqlite3.Error, ValueError) as error:  # not a ledger, or its run was killed while making it
+        rows = connection.execute("SELECT tool_version FROM run").fetchall()
+        tool_version = rows[0][0] if rows else "?"
+        kind = kind if rows or version else UnmadeError
+    except sqlite3.Error as error:
         tool_version = "?"
         kind = UnmadeError if "no such table" in str(error) else kind
     raise kind(

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
+from tests.support.processes import Running, altered, bulk_remove, removal, report_of, simulator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -40,6 +40,21 @@ def struck(self, *given):
     return result
 {owner}.{name} = struck
 """
+
+
+_STRUCK_AT_THE_START = """
+import os, signal, sys
+class Struck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "bulk_remove.cli.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Struck())
+"""
+
+
+def test_ctrl_c_while_the_command_starts_is_told_like_any_other() -> None:
+    done = altered(_STRUCK_AT_THE_START, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped: nothing was sent.\n")
 
 
 @pytest.fixture(name="server")

@@ -20,7 +20,8 @@ def test_two_runs_of_one_account_keep_to_one_ceiling_together(tmp_path: Path) ->
     entries = [*read_audit(server.audit)]
     moments_s = sorted(entry.time_s for entry in entries)  # what was asked beforehand counts, too
     assert sum(entry.method == "DELETE" for entry in entries) == 120
-    # On a busy machine what left evenly arrives less so, hence 3 s. Without a common ceiling there would be twice as many.
+    # On a busy machine what left evenly arrives less so, hence 3 s. Without a common ceiling there would be twice as
+    # many.
     most = max(bisect_left(moments_s, moment_s + 3) - index for index, moment_s in enumerate(moments_s))
     assert most <= 1.4 * 3 * RATE
     assert moments_s[-1] - moments_s[0] >= 120 / RATE - 1 - 0.2

@@ -11,8 +11,20 @@ from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Alike, Chunk, Source
 from bulk_remove.core.plan import CampaignPlan, Consent, Keep, KeepList, Plan, SourcePlan, approve
 from bulk_remove.errors import StorageError
-from bulk_remove.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, facts_of, open_existing
+from bulk_remove.ledger import (
+    Outcomes,
+    Planning,
+    Reopening,
+    Sending,
+    Store,
+    Totals,
+    create,
+    facts_of,
+    open_existing,
+    was_approved,
+)
 from bulk_remove.ledger.read import CampaignStates
+from bulk_remove.ledger.store import schema
 from bulk_remove.run.prepare import counts_of
 from bulk_remove.settings import Destination, Settings
 from tests.support.inline_journal import REQUEST, planned
@@ -261,6 +273,17 @@ def test_a_ledger_killed_before_its_run_was_written_has_no_version(
     assert_closed(opened[0])
     with pytest.raises(StorageError, match="format 0"):
         open_existing(tmp_path / "ledger.sqlite")
+
+
+def test_a_ledger_killed_while_it_was_made_is_of_no_run_that_may_have_sent_something(tmp_path: Path) -> None:
+    for place, made in enumerate(("", "CREATE TABLE some_table (cell)", schema())):
+        path = tmp_path / f"{place}.sqlite"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(made)
+        assert not was_approved(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 8")  # somebody took its run away
+    assert was_approved(path)
 
 
 def test_the_totals_add_up_all_sessions_and_leave_out_the_pauses_and_what_was_not_sent(tmp_path: Path) -> None:
