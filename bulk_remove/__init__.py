@@ -6,7 +6,7 @@ The public API is what is named in `__all__`; it is loaded when first used, so t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.4.0"
+__version__ = "0.4.1"
 
 if TYPE_CHECKING:
     from bulk_remove.api import Server as Server

@@ -1,7 +1,8 @@
 """What must hold of what was sent, and when. Each function is a promise; it raises AssertionError."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
 
@@ -164,12 +165,15 @@ def a_denial_ends_a_run_only_when_it_is_one(evidence: Evidence) -> None:
         most = max((len(each.numbers) for each in told if each.told == "verdicts"), default=0)
         row = _denied_at_the_end(told)
         at_once = evidence.settings.ceilings().at_once
-        # Among answers a server may find most requests too long: each of these has fewer numbers than the one before.
+        # Among answers a server may find most requests too long: each of these has fewer numbers than the one before, with
+        # raw brackets and with encoded ones.
         too_long = [each for each in row if most and each.fate == Fate.TOO_LONG]
-        lengths = [[len(each.numbers) for each in too_long if number in each.numbers] for number in _numbers(too_long)]
-        assert all(sorted({*each}, reverse=True) == each for each in lengths), (
-            f"asked again at the same length: {lengths}"
-        )
+        lengths = defaultdict[tuple[str, bool], list[int]](list)
+        for each in too_long:
+            for number in each.numbers:
+                lengths[number, each.raw].append(len(each.numbers))
+        again = [each for each in lengths.values() if each != sorted({*each}, reverse=True)]
+        assert not again, f"asked again at the same length: {again}"
         # Those under way when the first came back, one more for each long one, and what is tried again.
         others = len(row) - len(too_long)
         assert others <= 2 * at_once + _DENIALS, f"{others} denials in a row"
@@ -180,16 +184,10 @@ def a_denial_ends_a_run_only_when_it_is_one(evidence: Evidence) -> None:
         assert not most or len(row) >= _DENIALS, f"ended by {len(row)} denials after answers"
 
 
-def _numbers(requests: Iterable[Request]) -> set[str]:
-    return {number for request in requests for number in request.numbers}
-
-
 def _denied_at_the_end(told: list[Request]) -> list[Request]:
-    """Return the last denials with no answer between them; the same numbers with raw and encoded brackets are one."""
+    """Return the last denials with no answer between them."""
     row: list[Request] = []
     for request in told:
-        if row and row[-1].raw and not request.raw and request.numbers == row[-1].numbers:
-            row.pop()
         if request.told in DENIED:
             row.append(request)
         elif request.told == "verdicts" or request.told in REFUSED:
