@@ -165,8 +165,8 @@ def a_denial_ends_a_run_only_when_it_is_one(evidence: Evidence) -> None:
         most = max((len(each.numbers) for each in told if each.told == "verdicts"), default=0)
         row = _denied_at_the_end(told)
         at_once = evidence.settings.ceilings().at_once
-        # Among answers a server may find most requests too long: each of these has fewer numbers than the one before, with
-        # raw brackets and with encoded ones.
+        # Among answers a server may find most requests too long: each of these has fewer numbers than the one before,
+        # with raw brackets and with encoded ones.
         too_long = [each for each in row if most and each.fate == Fate.TOO_LONG]
         lengths = defaultdict[tuple[str, bool], list[int]](list)
         for each in too_long:
