@@ -23,7 +23,7 @@ def main() -> None:
         from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
         from bulk_remove.cli.signals import exit_of, opened_by_double_click, terminable  # noqa: PLC0415 - likewise
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped: nothing was sent.\n")
+        _note("Stopped: nothing was sent.")
         sys.exit(ExitCode.INTERRUPTED)
 
     gc.set_threshold(_CYCLES_SOUGHT_AFTER)
