@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from bulk_remove.ledger.store import schema
 from bulk_remove.run.folders import lock_run, new_run_folder, note_report, noted_reports
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
@@ -64,6 +67,20 @@ def killed_while_sending(server: Running, folder: Path, numbers: Path, how: sign
         assert (abandoned.returncode, "is under way" in abandoned.stderr) == (8, True)
         process.send_signal(how)
     return only_run(folder)
+
+
+def test_a_run_killed_while_its_ledger_was_made_is_passed_over(server: Running, tmp_path: Path, numbers: Path) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    earlier = only_run(tmp_path)
+    unmade = earlier.with_name("29991231-235959-ffff")
+    unmade.mkdir()
+    with closing(sqlite3.connect(unmade / "ledger.sqlite")) as connection:
+        connection.executescript(schema())
+    verified = runs(tmp_path, "verify")
+    assert (verified.returncode, earlier.name in verified.stdout) == (0, True), verified.stderr
+    resumed = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "50", "--busy-for", "0s")
+    assert resumed.returncode == 3, resumed.stderr
+    assert earlier.name in resumed.stdout + resumed.stderr
 
 
 def test_the_history_says_of_each_run_what_its_report_says(server: Running, tmp_path: Path, numbers: Path) -> None:
