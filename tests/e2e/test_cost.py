@@ -35,7 +35,7 @@ BOUNDS = {
     "bytes written while sending a number": 86,  # 76.6, each call a commit of its own
     "requests": fewest_requests(2 * NUMBERS),
     "bytes a number, at the peak of planning": 18,  # 12.1, and 3.7 where the file is twice as long
-    "bytes a number, at the peak of sending": 24,  # 11.0 at the most: garbage waits to be collected
+    "bytes a number, at the peak of sending": 24,  # 14 to 22.4: how much is under way at once is chance
     "bytes a number, at the peak of reporting": 8,  # 2.8
     "bytes a number, that outlive planning": 4,  # 2.4: where each bucket's keys lay on disk
     "bytes a number, that outlive sending": 4,  # -0.5
